@@ -1,0 +1,30 @@
+//! Batch normalisation (Ioffe and Szegedy 2015).
+
+use super::{Operation, Parameter};
+use crate::graph::Shape;
+
+/// `y = (x - mean) / sqrt(var + eps) * weight + bias`, per channel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BatchNorm {
+    /// Channels.
+    pub channels: u32,
+    /// Added to the variance inside the root.
+    pub eps: f64,
+    /// Weight of a batch in the running statistics.
+    pub momentum: f64,
+}
+
+impl Operation for BatchNorm {
+    fn output(&self, input: Shape) -> Shape {
+        input
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        vec![
+            Parameter::bias("weight", self.channels, 1.0),
+            Parameter::bias("bias", self.channels, 0.0),
+            Parameter::statistic("running_mean", self.channels, 0.0),
+            Parameter::statistic("running_var", self.channels, 1.0),
+        ]
+    }
+}

@@ -1,0 +1,29 @@
+//! Depthwise convolution without bias (a batch norm follows).
+
+use super::{Initial, Operation, Parameter};
+use crate::graph::{Receptive, Shape};
+
+/// One k x k filter per channel, weights `[k, k, c]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Depthwise {
+    /// Kernel, stride, padding.
+    pub receptive: Receptive,
+    /// Channels.
+    pub channels: u32,
+}
+
+impl Operation for Depthwise {
+    fn output(&self, input: Shape) -> Shape {
+        self.receptive.output_shape(input, self.channels)
+    }
+
+    fn madds(&self, input: Shape) -> u64 {
+        let k = u64::from(self.receptive.kernel);
+        self.output(input).pixels() * u64::from(self.channels) * k * k
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let k = self.receptive.kernel;
+        vec![Parameter::weight("weight", &[k, k, self.channels], Initial::kaiming(k * k))]
+    }
+}

@@ -1,0 +1,12 @@
+//! Hardware-aware architecture search for MobileNet-style networks.
+//!
+//! A network passes through four types: [`space::Genotype`] (choices in a
+//! search space), [`spec::NetworkSpec`] (blocks with absolute channels),
+//! [`graph::LayerGraph`] (operators with shapes) and [`nn::Network`]
+//! (parameters with forward and backward). `docs/architecture.md` draws the house.
+
+pub mod diagnostic;
+pub mod graph;
+pub mod seed;
+pub mod spec;
+pub mod text_file;

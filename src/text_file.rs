@@ -1,0 +1,62 @@
+//! Text files people write, given by path or by the name of a shipped file.
+
+use std::path::Path;
+
+use miette::Diagnostic;
+
+use crate::diagnostic::FileError;
+
+/// A file people write could not be used.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum ReadError {
+    /// The file could not be read at all.
+    #[error("cannot read {path}: {source}")]
+    #[diagnostic(help("{remedy}"))]
+    Io {
+        /// The path as given.
+        path: String,
+        /// What to do about it.
+        remedy: String,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// The file's content is wrong.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Content(Box<FileError>),
+}
+
+impl From<FileError> for ReadError {
+    fn from(error: FileError) -> Self {
+        Self::Content(Box::new(error))
+    }
+}
+
+/// The shipped files of one kind, compiled in so that a copied binary works alone.
+pub type Shipped = [(&'static str, &'static str)];
+
+/// The text of `name`: a path, or the name of a `shipped` file with or without
+/// its extension. Returns the name to show in errors and the text.
+///
+/// # Errors
+/// If there is neither such a file nor a shipped one; the error lists the shipped names.
+pub fn read_text(name: &str, kind: &str, shipped: &Shipped) -> Result<(String, String), ReadError> {
+    let path = Path::new(name);
+    if path.is_file() {
+        return std::fs::read_to_string(path).map(|text| (name.to_owned(), text)).map_err(|source| ReadError::Io {
+            path: name.to_owned(),
+            remedy: format!("check that the {kind} is a readable UTF-8 text file"),
+            source,
+        });
+    }
+    let stem = |file: &str| file.rsplit_once('.').map_or(file.to_owned(), |(stem, _)| stem.to_owned());
+    if let Some((file, text)) = shipped.iter().find(|(file, _)| *file == name || stem(file) == name) {
+        return Ok(((*file).to_owned(), (*text).to_owned()));
+    }
+    let names: Vec<_> = shipped.iter().map(|(file, _)| stem(file)).collect();
+    Err(ReadError::Io {
+        path: name.to_owned(),
+        remedy: format!("give the path of a {kind}, or one of the shipped ones: {}", names.join(", ")),
+        source: std::io::Error::new(std::io::ErrorKind::NotFound, format!("no such {kind}")),
+    })
+}
