@@ -227,7 +227,7 @@ mod tests {
     use rstest::rstest;
 
     #[rstest]
-    #[case("ir_k5_s2_h72_c40_se24_relux", 21, "activation")]
+    #[case("ir_k5_s2_h72_c40_se24_relux", 22, "activation")]
     #[case("ir_k5_s2_h72_c40_se24_relu_x9", 27, "`x9`")]
     #[case("ir_k4_s2_h72_c40_relu", 3, "odd")]
     #[case("ir_k5_s0_h72_c40_relu", 6, "1 to 4")]

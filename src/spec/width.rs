@@ -12,8 +12,8 @@ use super::{BlockSpec, DepthwiseSeparable, NetworkSpec, make_divisible, squeeze_
 #[serde(rename_all = "lowercase")]
 pub enum WidthRule {
     /// The released TensorFlow code: hidden channels are the *rounded* input
-    /// times the block's expansion ratio, and the last layer before the
-    /// classifier is never made thinner.
+    /// times the block's expansion ratio; a hidden linear layer is not scaled
+    /// and a last convolution never made thinner.
     #[default]
     Reference,
     /// torchvision: MobileNetV3 scales hidden channels directly and the whole
@@ -111,8 +111,9 @@ impl Scaling {
         let old = block.channels(input.old);
         let new = match (block, self.rule) {
             (BlockSpec::Pool, _) => input.new,
-            // The released code divides the last layer by alpha < 1 before it
-            // is multiplied, so that it keeps its width.
+            // The released code keeps a hidden linear layer as it is, and
+            // divides a last convolution by alpha < 1 before multiplying it.
+            (BlockSpec::Linear(_), WidthRule::Reference) => old,
             (_, WidthRule::Reference) if Some(index) == self.classifies_from => make_divisible(f64::from(old) * self.alpha.max(1.0)),
             (_, WidthRule::Reference) => self.scale(old),
             (_, WidthRule::Torchvision) if !has_hidden_linear => make_divisible(f64::from(old) * self.alpha.max(1.0)),

@@ -1,0 +1,243 @@
+//! Epochs of batches.
+//!
+//! A [`Loader`] joins images, the indices to use and their normalisation; [`Loader::training`] and
+//! [`Loader::evaluation`] start an epoch. The images of a batch are filled in parallel, each into
+//! its own place, so the bytes do not depend on the number of threads.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+
+use super::augment::{Augment, write_crop};
+use super::dataset::Dataset;
+use super::error::DataError;
+use super::normalise::Normalisation;
+use super::prefetch::Prefetch;
+use crate::seed;
+
+/// Images ready for a network, with their classes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// Normalised pixels, `[n, h, w, c]`.
+    pub pixels: Vec<f32>,
+    /// Classes, `[n]`.
+    pub labels: Vec<u32>,
+}
+
+impl Batch {
+    /// Number of images.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no images; never so for a batch out of [`Batches`].
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+}
+
+/// What makes epochs: images, which of them to use, and how to normalise them.
+#[derive(Debug, Clone)]
+pub struct Loader {
+    dataset: Arc<Dataset>,
+    indices: Arc<[usize]>,
+    table: Arc<[[f32; 256]]>,
+    batch_size: NonZeroUsize,
+}
+
+impl Loader {
+    /// A loader of the images of `dataset` at `indices`.
+    ///
+    /// # Errors
+    /// When `indices` is empty or has an index beyond the last image, or when the images have
+    /// another number of channels than `normalisation`.
+    pub fn new(
+        dataset: Arc<Dataset>,
+        indices: &[usize],
+        normalisation: &Normalisation,
+        batch_size: NonZeroUsize,
+    ) -> Result<Self, DataError> {
+        if indices.is_empty() {
+            return Err(DataError::NoImages { purpose: "batches" });
+        }
+        dataset.check_indices(indices)?;
+        if normalisation.channels() != dataset.channels() {
+            return Err(DataError::Inconsistent {
+                name: dataset.name().to_owned(),
+                problem: format!(
+                    "its images have {} channel(s), but the normalisation has {}",
+                    dataset.channels(),
+                    normalisation.channels()
+                ),
+            });
+        }
+        Ok(Self {
+            dataset,
+            indices: indices.into(),
+            table: normalisation.table().into(),
+            batch_size,
+        })
+    }
+
+    /// The images that the batches are made of.
+    #[must_use]
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// Number of images in an epoch of evaluation.
+    #[must_use]
+    pub fn images(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// Epoch `epoch` of training: shuffled by (seed, epoch), augmented by (seed, epoch, image).
+    ///
+    /// The last batch is left out when it would have fewer than half the images of a full one,
+    /// because its batch statistics and its gradient would be noisy; the images left out differ
+    /// from epoch to epoch. The only batch of an epoch is never left out.
+    #[must_use]
+    pub fn training(&self, augment: Augment, seed: u64, epoch: u64) -> Batches {
+        let mut order = self.indices.to_vec();
+        order.shuffle(&mut seed::rng(seed, "data/shuffle", epoch));
+        order.truncate(trained_images(order.len(), self.batch_size.get()));
+        self.batches(order.into(), augment, seed, epoch)
+    }
+
+    /// All images once, in order and as they are; the last batch may be smaller.
+    #[must_use]
+    pub fn evaluation(&self) -> Batches {
+        self.batches(Arc::clone(&self.indices), Augment::NONE, 0, 0)
+    }
+
+    /// Number of batches that [`Self::training`] makes, for schedules that count steps.
+    #[must_use]
+    pub fn training_steps(&self) -> usize {
+        trained_images(self.images(), self.batch_size.get()).div_ceil(self.batch_size.get())
+    }
+
+    fn batches(&self, order: Arc<[usize]>, augment: Augment, seed: u64, epoch: u64) -> Batches {
+        Batches {
+            loader: self.clone(),
+            order,
+            augment,
+            seed,
+            epoch,
+            next: 0,
+            fill: Fill::Parallel,
+        }
+    }
+}
+
+/// How many of `images` an epoch of training uses.
+fn trained_images(images: usize, batch_size: usize) -> usize {
+    let rest = images % batch_size;
+    if rest * 2 < batch_size && rest < images {
+        images - rest
+    } else {
+        images
+    }
+}
+
+/// Who fills the images of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fill {
+    /// The threads of the current rayon pool.
+    Parallel,
+    /// The calling thread alone.
+    Serial,
+}
+
+/// The batches of one epoch.
+#[derive(Debug)]
+pub struct Batches {
+    loader: Loader,
+    order: Arc<[usize]>,
+    augment: Augment,
+    seed: u64,
+    epoch: u64,
+    next: usize,
+    fill: Fill,
+}
+
+impl Batches {
+    /// Makes the batches on a thread of their own, up to two ahead.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn prefetch(self) -> Result<Prefetch, DataError> {
+        Prefetch::start(self)
+    }
+
+    /// Puts the next batch into `batch`, whose buffers are reused; false at the end of the epoch,
+    /// which leaves `batch` as it is.
+    pub fn next_into(&mut self, batch: &mut Batch) -> bool {
+        let end = (self.next + self.loader.batch_size.get()).min(self.order.len());
+        let indices = &self.order[self.next..end];
+        if indices.is_empty() {
+            return false;
+        }
+        let dataset = &*self.loader.dataset;
+        batch.labels.clear();
+        batch
+            .labels
+            .extend(indices.iter().map(|&index| dataset.labels()[index]));
+        let image_len = dataset.image_len();
+        // Every value is overwritten, so old ones need no clearing.
+        batch.pixels.resize(indices.len() * image_len, 0.0);
+        let fill = |(output, &index): (&mut [f32], &usize)| self.write_image(index, output);
+        match self.fill {
+            Fill::Parallel => batch
+                .pixels
+                .par_chunks_exact_mut(image_len)
+                .zip(indices)
+                .for_each(fill),
+            Fill::Serial => batch
+                .pixels
+                .chunks_exact_mut(image_len)
+                .zip(indices)
+                .for_each(fill),
+        }
+        self.next = end;
+        true
+    }
+
+    pub(super) fn filled(self, fill: Fill) -> Self {
+        Self { fill, ..self }
+    }
+
+    fn write_image(&self, index: usize, output: &mut [f32]) {
+        let dataset = &*self.loader.dataset;
+        write_crop(
+            dataset.image(index),
+            dataset.size(),
+            usize::from(self.augment.pad),
+            self.augment.placement(self.seed, self.epoch, index),
+            &self.loader.table,
+            output,
+        );
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        let mut batch = Batch::default();
+        self.next_into(&mut batch).then_some(batch)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = (self.order.len() - self.next).div_ceil(self.loader.batch_size.get());
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Batches {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! Image classification data: reading it, splitting it, and turning it into batches.
+//!
+//! [`open()`] reads a folder (IDX, CIFAR-10 binary, or one folder of images per class) and
+//! [`embedded()`] the small set that is compiled into the program; both give a [`DataSource`], a
+//! training and a test [`Dataset`]. [`holdout`] takes a validation part out of the training part,
+//! so that nothing is ever chosen on the test part. [`Normalisation`] is fitted on the training
+//! indices alone, and a [`Loader`] makes epochs of normalised, augmented [`Batch`]es.
+//!
+//! Pixels are stored as bytes in NHWC order and handed out as `f32` slices in the same order;
+//! nothing here knows of tensors. Everything random is a function of a seed, the epoch and the
+//! image's index, so neither threads nor the composition of a batch change a result.
+
+mod augment;
+mod batch;
+mod cifar;
+mod class_names;
+mod dataset;
+mod embedded;
+mod error;
+#[cfg(test)]
+mod fixtures;
+mod folder;
+mod idx;
+mod normalise;
+mod open;
+mod prefetch;
+mod resize;
+mod source;
+mod split;
+mod stream;
+
+pub use augment::{Augment, Placement};
+pub use batch::{Batch, Batches, Loader};
+pub use dataset::Dataset;
+pub use embedded::embedded;
+pub use error::DataError;
+pub use normalise::Normalisation;
+pub use open::{open, open_at};
+pub use prefetch::Prefetch;
+pub use resize::ImageSize;
+pub use source::{DataSource, TestOrigin};
+pub use split::{Split, holdout};

@@ -1,0 +1,160 @@
+//! Bringing images to one size: bilinear interpolation, with antialiasing when shrinking.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use rayon::prelude::*;
+
+use super::dataset::Dataset;
+use super::error::DataError;
+
+/// Rows and columns of an image; both are in `1..=16384`.
+///
+/// Sizes are ordered by area, then by height.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageSize {
+    height: u32,
+    width: u32,
+}
+
+impl ImageSize {
+    /// The largest side; it keeps the arithmetic on sizes far from overflow.
+    pub const MAX_SIDE: usize = 16_384;
+
+    /// A size of `height` rows and `width` columns.
+    ///
+    /// # Errors
+    /// When a side is zero or above [`Self::MAX_SIDE`].
+    pub fn new(height: usize, width: usize) -> Result<Self, DataError> {
+        let side = |side: usize| {
+            u32::try_from(side)
+                .ok()
+                .filter(|_| (1..=Self::MAX_SIDE).contains(&side))
+        };
+        match (side(height), side(width)) {
+            (Some(height), Some(width)) => Ok(Self { height, width }),
+            _ => Err(DataError::ImageSize {
+                height,
+                width,
+                max: Self::MAX_SIDE,
+            }),
+        }
+    }
+
+    /// Rows.
+    #[must_use]
+    pub fn height(self) -> usize {
+        self.height as usize
+    }
+
+    /// Columns.
+    #[must_use]
+    pub fn width(self) -> usize {
+        self.width as usize
+    }
+
+    /// Rows times columns.
+    #[must_use]
+    pub fn pixels(self) -> usize {
+        self.height() * self.width()
+    }
+}
+
+impl Ord for ImageSize {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.pixels(), self.height).cmp(&(other.pixels(), other.height))
+    }
+}
+
+impl PartialOrd for ImageSize {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Resizes one image of bytes, `[h, w, c]`, into `output`, whose length must suit `to`.
+///
+/// # Errors
+/// A text that says why, when the lengths do not suit or the number of channels is not 1 to 4.
+pub(super) fn resize_into(
+    input: &[u8],
+    from: ImageSize,
+    output: &mut [u8],
+    to: ImageSize,
+    channels: usize,
+) -> Result<(), String> {
+    if from == to {
+        output.copy_from_slice(input);
+        return Ok(());
+    }
+    let pixel = match channels {
+        1 => PixelType::U8,
+        2 => PixelType::U8x2,
+        3 => PixelType::U8x3,
+        4 => PixelType::U8x4,
+        _ => return Err(format!("cannot resize images of {channels} channels")),
+    };
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let source = ImageRef::new(from.width, from.height, input, pixel).map_err(|e| text(&e))?;
+    let mut target =
+        Image::from_slice_u8(to.width, to.height, output, pixel).map_err(|e| text(&e))?;
+    // Channels are data here, none of them is an alpha channel to multiply by.
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .use_alpha(false);
+    Resizer::new()
+        .resize(&source, &mut target, &options)
+        .map_err(|e| text(&e))
+}
+
+/// The pixels of all images of `dataset` at another size, `[n, h, w, c]`.
+pub(super) fn resize_all(dataset: &Dataset, to: ImageSize) -> Result<Vec<u8>, DataError> {
+    let channels = dataset.channels();
+    let mut images = zeroed_images(dataset.name(), dataset.len(), to, channels)?;
+    fill_images(&mut images, to.pixels() * channels, |index, output| {
+        resize_into(dataset.image(index), dataset.size(), output, to, channels).map_err(|problem| {
+            DataError::Inconsistent {
+                name: dataset.name().to_owned(),
+                problem,
+            }
+        })
+    })?;
+    Ok(images)
+}
+
+/// Room for `count` images, `[n, h, w, c]`.
+pub(super) fn zeroed_images(
+    name: &str,
+    count: usize,
+    size: ImageSize,
+    channels: usize,
+) -> Result<Vec<u8>, DataError> {
+    let too_large = || DataError::TooLarge {
+        name: name.to_owned(),
+        images: count,
+        height: size.height(),
+        width: size.width(),
+        channels,
+    };
+    let len = count
+        .checked_mul(size.pixels() * channels)
+        .ok_or_else(too_large)?;
+    let mut images = Vec::new();
+    images.try_reserve_exact(len).map_err(|_| too_large())?;
+    images.resize(len, 0);
+    Ok(images)
+}
+
+/// Fills every image in parallel; of several errors the one of the first image is returned, so
+/// that the message does not depend on the threads.
+pub(super) fn fill_images(
+    images: &mut [u8],
+    image_len: usize,
+    fill: impl Fn(usize, &mut [u8]) -> Result<(), DataError> + Sync,
+) -> Result<(), DataError> {
+    images
+        .par_chunks_mut(image_len)
+        .enumerate()
+        .filter_map(|(index, output)| fill(index, output).err().map(|error| (index, error)))
+        .min_by_key(|&(index, _)| index)
+        .map_or(Ok(()), |(_, error)| Err(error))
+}
