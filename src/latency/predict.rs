@@ -5,7 +5,7 @@ use std::fmt;
 use super::interpolate::{Estimate, EstimateKind};
 use super::table::channels;
 use super::{LatencyTable, Row};
-use crate::graph::{BlockSpan, LatencyUnit, LayerGraph};
+use crate::graph::{BlockSpan, LatencyUnit, LayerGraph, UnitFamily};
 
 /// Where the latency of a unit comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -215,7 +215,8 @@ impl LatencyTable {
         }
     }
 
-    fn look_up(&self, unit: LatencyUnit) -> Option<UnitLatency> {
+    /// Latency of one unit: its row, else an estimate; `None` where neither is possible.
+    pub fn look_up(&self, unit: LatencyUnit) -> Option<UnitLatency> {
         let key = self.key(unit);
         if let Some(row) = self.rows.get(&key) {
             return Some(from_row(unit, row));
@@ -243,12 +244,25 @@ impl LatencyTable {
 
     fn estimate(&self, unit: LatencyUnit, key: LatencyUnit) -> Option<UnitLatency> {
         let model = self.families.get(&key.family)?.model().ok()?;
-        let Estimate { latency_ms, stddev_ms, kind } = model.estimate(channels(&key)).ok()?;
+        let estimate = model.estimate(channels(&key)).ok()?.informed_by(&self.sibling_surprises(&key));
+        let Estimate { latency_ms, stddev_ms, kind } = estimate;
         let source = match kind {
             EstimateKind::Interpolated => RowSource::Interpolated,
             EstimateKind::Extrapolated => RowSource::Extrapolated,
         };
         Some(UnitLatency { unit, latency_ms, stddev_ms: Some(stddev_ms), source })
+    }
+
+    /// What rows of the same channels say about a unit without a row, where
+    /// they differ from it in kernel size or squeeze-excite only: how far each
+    /// lies from what its own family predicts for it.
+    fn sibling_surprises(&self, key: &LatencyUnit) -> Vec<f64> {
+        let is_sibling = |family: &UnitFamily| {
+            let same = UnitFamily { kernel: key.family.kernel, squeeze_excite: key.family.squeeze_excite, ..*family };
+            same == key.family && *family != key.family
+        };
+        let siblings = self.families.iter().filter(|(family, _)| is_sibling(family));
+        siblings.filter_map(|(_, rows)| rows.model().ok()?.surprise_ms(channels(key))).collect()
     }
 
     fn missing(&self, graph: &LayerGraph, units: Vec<LatencyUnit>) -> MissingRows {

@@ -19,10 +19,10 @@ const EXPAND: usize = 4;
 const PROJECT: usize = 5;
 
 /// How strongly the two 1x1 convolutions of a block are held to the same cost per multiply-add, against a weight of 1
-/// for the rows together. In a family of rows with `c_in = c_out` nothing but the rows without expansion separates the
-/// two, and those misprice the projection; the price is a bias of a few percent outside the rows of a family whose two
-/// rates truly differ by much (tested at a factor of 9).
-const EQUAL_RATE: f64 = 1.0;
+/// for the rows together: weakly, unless `c_in = c_out` in every row. Then only the rows without expansion separate
+/// the two, and they alone would put a block's whole cost into its projection.
+const EQUAL_RATE: f64 = 0.1;
+const EQUAL_RATE_ON_DIAGONAL: f64 = 1.0;
 
 /// Cost of a depthwise multiply-add in 1x1 multiply-adds, for the prior split of a block's latency.
 const DEPTHWISE_PENALTY: f64 = 3.0;
@@ -54,7 +54,13 @@ impl CostTrend {
             .collect();
         let mut targets = vec![1.0; rows.len()];
         if geometry.structure == Structure::InvertedResidual {
-            rows.push(equal_rate_row(geometry, &rows));
+            let on_diagonal = channels.iter().all(|[c_in, _, c_out]| c_in == c_out);
+            let strength = if on_diagonal {
+                EQUAL_RATE_ON_DIAGONAL
+            } else {
+                EQUAL_RATE
+            };
+            rows.push(equal_rate_row(geometry, strength, &rows));
             targets.push(0.0);
         }
         let smallest = latencies_ms.iter().copied().fold(f64::INFINITY, f64::min);
@@ -126,7 +132,11 @@ fn terms(structure: Structure, [c_in, expanded, c_out]: Channels) -> [f64; TERMS
 }
 
 /// A row of the least-squares problem that asks for equal costs per multiply-add of expansion and projection.
-fn equal_rate_row(geometry: Geometry, relative_rows: &[[f64; TERMS]]) -> [f64; TERMS] {
+fn equal_rate_row(
+    geometry: Geometry,
+    strength: f64,
+    relative_rows: &[[f64; TERMS]],
+) -> [f64; TERMS] {
     let (in_positions, out_positions) = positions(geometry);
     let count = relative_rows.len() as f64;
     let typical_madds = relative_rows
@@ -134,7 +144,7 @@ fn equal_rate_row(geometry: Geometry, relative_rows: &[[f64; TERMS]]) -> [f64; T
         .map(|row| 0.5 * (row[EXPAND] * in_positions + row[PROJECT] * out_positions))
         .sum::<f64>()
         / count;
-    let weight = EQUAL_RATE * count.sqrt() * typical_madds;
+    let weight = strength * count.sqrt() * typical_madds;
     let mut row = [0.0; TERMS];
     row[EXPAND] = weight / in_positions;
     row[PROJECT] = -weight / out_positions;

@@ -212,6 +212,21 @@ fn extrapolation_follows_the_multiply_adds() {
     assert!(narrow.stddev_ms / narrow.latency_ms > seen.stddev_ms / seen.latency_ms);
 }
 
+/// MobileNetV2's last block, 160 -> 320: half more multiply-adds than the row 160 -> 160 of a family with
+/// `c_in = c_out` throughout, so neither cheaper than that row nor twice as dear.
+#[test]
+fn widening_the_output_beyond_a_diagonal_family_follows_the_projection() {
+    let families = pixel_families();
+    let last = model(&families, "inverted_residual", 7, 1, 3, false);
+    let same = last.estimate([160, 960, 160]).unwrap();
+    let wider = last.estimate([160, 960, 320]).unwrap();
+    assert!(
+        (1.2..1.85).contains(&(wider.latency_ms / same.latency_ms)),
+        "{same:?} {wider:?}"
+    );
+    assert!(wider.stddev_ms > 5.0 * same.stddev_ms);
+}
+
 /// The rows of the first block have `c_in = expanded = c_out`; MobileNetV2 asks for 32 -> 16.
 #[test]
 fn a_narrower_projection_than_any_row_costs_less_but_not_less_than_the_depthwise() {
@@ -336,22 +351,6 @@ fn physical_family(rates: [f64; 4]) -> (Vec<Sample>, impl Fn([u32; 3]) -> f64) {
     (samples, truth)
 }
 
-/// The prior for equal rates costs accuracy where they differ by a factor of 9, and the uncertainty covers it.
-#[test]
-fn very_unequal_convolutions_are_biased_within_the_stated_uncertainty() {
-    let (samples, truth) = physical_family([0.2, 0.2, 0.2, 1.8]);
-    let model = ChannelModel::fit(block(28, 2), &samples).unwrap();
-    for asked in [[30, 120, 79], [20, 60, 20], [64, 256, 100]] {
-        let estimate = model.estimate(asked).unwrap();
-        let error = (estimate.latency_ms - truth(asked)).abs();
-        assert!(
-            error < 0.06 * truth(asked) && error < 2.5 * estimate.stddev_ms,
-            "{estimate:?} {}",
-            truth(asked)
-        );
-    }
-}
-
 proptest! {
     /// Random rows, however contradictory: every answer is positive, finite and the same again.
     #[test]
@@ -374,15 +373,13 @@ proptest! {
         }
     }
 
-    /// A family that follows the cost terms, its two 1x1 convolutions alike within a factor of 2, is predicted well,
-    /// inside the rows and outside.
+    /// A family that follows the cost terms exactly is predicted well, inside the rows and outside.
     #[test]
     fn a_physical_family_is_recovered(
-        constant in 0.2_f64..2.0, depthwise in 0.2_f64..2.0,
-        expansion in 0.7_f64..1.4, projection in 0.7_f64..1.4,
+        rates in prop::array::uniform4(0.2_f64..2.0),
         c_in in 12_u32..80, ratio in 2_u32..6, c_out in 12_u32..80,
     ) {
-        let (samples, truth) = physical_family([constant, depthwise, expansion, projection]);
+        let (samples, truth) = physical_family(rates);
         let model = ChannelModel::fit(block(28, 2), &samples).unwrap();
         let asked = [c_in, ratio * c_in, c_out];
         let estimate = model.estimate(asked).unwrap();

@@ -1,0 +1,10 @@
+//! Networks that compute: candle parameters, forward and backward.
+
+mod network;
+pub mod ops;
+mod parameters;
+mod weights;
+
+pub use network::{Mode, Network};
+pub use parameters::{Parameters, TensorInfo};
+pub use weights::{WeightsError, load_weights, save_weights};

@@ -1,0 +1,72 @@
+//! Weights as safetensors files, checked against the network on loading.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+
+use super::Parameters;
+
+/// Weights could not be saved or do not belong to the network.
+#[derive(Debug, thiserror::Error)]
+pub enum WeightsError {
+    /// Reading or writing failed.
+    #[error("cannot {action} {path}: {reason}")]
+    File {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Names or shapes differ.
+    #[error("{path} holds weights of another network: {differences}")]
+    OtherNetwork {
+        /// The file.
+        path: PathBuf,
+        /// Missing, surplus and differently shaped tensors.
+        differences: String,
+    },
+}
+
+/// Writes all tensors, running statistics included, beside `path` and renames.
+///
+/// # Errors
+/// If the file cannot be written; `path` is then as it was.
+pub fn save_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsError> {
+    let failed = |reason: String| WeightsError::File { action: "write", path: path.to_owned(), reason };
+    let tensors: BTreeMap<_, _> = parameters.iter().map(|(name, info)| (name, info.var.as_tensor().clone())).collect();
+    let bytes = safetensors::serialize(&tensors, None).map_err(|e| failed(e.to_string()))?;
+    crate::whole_file::write_whole_file(path, &bytes).map_err(|e| failed(e.to_string()))
+}
+
+/// Reads weights into the network's tensors.
+///
+/// # Errors
+/// If the file is unreadable, or any tensor is missing, surplus or of another
+/// shape; all differences are listed and nothing is changed.
+pub fn load_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsError> {
+    let failed = |reason: String| WeightsError::File { action: "read", path: path.to_owned(), reason };
+    let bytes = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
+    let mut stored = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|e| failed(e.to_string()))?;
+    let mut found: Vec<(&candle_core::Var, Tensor)> = Vec::new();
+    let mut differences = Vec::new();
+    for (name, info) in parameters.iter() {
+        match stored.remove(name) {
+            Some(tensor) if tensor.dims() == info.var.dims() => found.push((&info.var, tensor)),
+            Some(tensor) => differences.push(format!("{name} is {:?}, not {:?}", tensor.dims(), info.var.dims())),
+            None => differences.push(format!("{name} {:?} is missing", info.var.dims())),
+        }
+    }
+    let mut surplus: Vec<_> = stored.into_iter().map(|(name, t)| format!("{name} {:?} is not in the network", t.dims())).collect();
+    surplus.sort();
+    differences.extend(surplus);
+    if !differences.is_empty() {
+        return Err(WeightsError::OtherNetwork { path: path.to_owned(), differences: differences.join("; ") });
+    }
+    for (var, tensor) in found {
+        var.set(&tensor).map_err(|e| failed(e.to_string()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! What can go wrong while a report is made: a value that cannot be drawn, or a file that cannot be written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::whole_file::write_whole_file;
+
+/// A failure to draw or to write a part of a report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A value has no place on its axis: NaN, infinite, or outside what the quantity can be.
+    #[error("{what} is {value}, which cannot be drawn; it must be {allowed}")]
+    Value {
+        /// Which value, for example `latency of trial 7`.
+        what: String,
+        /// The value as given.
+        value: f64,
+        /// The values that can be drawn.
+        allowed: &'static str,
+    },
+    /// A file cannot be written; the earlier file under that name, if any, is untouched.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file that should have been written.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// A row cannot become a line of a CSV file.
+    #[error("cannot write row {row} of {}: {source}", path.display())]
+    CsvRow {
+        /// The file that should have been written.
+        path: PathBuf,
+        /// The row, counted from 1 without the header.
+        row: usize,
+        /// The CSV writer's answer.
+        source: csv::Error,
+    },
+    /// The drawing library refused a figure.
+    #[error("cannot draw {}: {reason}", path.display())]
+    Draw {
+        /// The file that should have been written.
+        path: PathBuf,
+        /// The drawing library's answer.
+        reason: String,
+    },
+}
+
+/// Writes a file of the report as a whole.
+pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    write_whole_file(path, bytes).map_err(|source| ReportError::Write { path: path.to_path_buf(), source })
+}
+
+/// Checks a latency in milliseconds.
+pub(super) fn check_latency(what: impl Fn() -> String, ms: f64) -> Result<(), ReportError> {
+    check(what, ms, (0.0..=1e9).contains(&ms), "a latency from 0 to 1e9 ms")
+}
+
+/// Checks an accuracy in percent.
+pub(super) fn check_percent(what: impl Fn() -> String, percent: f64) -> Result<(), ReportError> {
+    check(what, percent, (0.0..=100.0).contains(&percent), "a percentage from 0 to 100")
+}
+
+/// Checks a quantity that has no natural bounds.
+pub(super) fn check_quantity(what: impl Fn() -> String, value: f64) -> Result<(), ReportError> {
+    check(what, value, value.abs() <= 1e12, "finite and at most 1e12 in size")
+}
+
+fn check(
+    what: impl Fn() -> String,
+    value: f64,
+    valid: bool,
+    allowed: &'static str,
+) -> Result<(), ReportError> {
+    if valid { Ok(()) } else { Err(ReportError::Value { what: what(), value, allowed }) }
+}

@@ -1,0 +1,78 @@
+//! The signs that stand for a datum, each drawn the same in a panel and in its legend, and each with a shape of its own
+//! so that it is known without colour.
+
+use super::palette::{BLUE, Colour, GREEN, GREY, INK, VERMILLION, WHITE};
+use super::scene::{At, Scene};
+
+/// Radius of a front marker with its outline, in page pixels.
+pub(super) const FRONT_RADIUS: f64 = 4.75;
+
+/// A network on the front: a ringed disc.
+pub(super) fn front(scene: &mut Scene, at: At) {
+    scene.disc(at, FRONT_RADIUS, WHITE, 1.0);
+    scene.disc(at, 4.0, INK, 1.0);
+    scene.disc(at, 3.0, VERMILLION, 1.0);
+}
+
+/// The line through the front or through the best values so far, on a white seam that lifts it off the dots.
+pub(super) fn front_line(scene: &mut Scene, points: Vec<At>) {
+    scene.line(points.clone(), 4.0, WHITE);
+    scene.line(points, 2.0, VERMILLION);
+}
+
+/// A trial that is better than all before it.
+pub(super) fn record(scene: &mut Scene, at: At) {
+    scene.disc(at, 3.5, WHITE, 1.0);
+    scene.disc(at, 2.75, VERMILLION, 1.0);
+}
+
+/// A line of a second quantity.
+pub(super) fn second_line(scene: &mut Scene, points: Vec<At>) {
+    scene.line(points, 1.75, BLUE);
+}
+
+/// A retrained network: a diamond.
+pub(super) fn retrained(scene: &mut Scene, at: At) {
+    for (radius, colour) in [(7.0, WHITE), (6.0, INK), (4.5, GREEN)] {
+        scene.polygon(
+            regular(at, radius, [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)]),
+            colour,
+        );
+    }
+}
+
+/// A reference network: a triangle whose foot stands on the axis at `foot`.
+pub(super) fn reference(scene: &mut Scene, foot: At) {
+    scene.polygon(regular(foot, 3.5, [(-1.0, -1.9), (1.0, -1.9), (0.0, 0.0)]), GREY);
+}
+
+/// An arrow head that points right (`direction` 1) or left (-1) and ends at `tip`.
+pub(super) fn arrow(scene: &mut Scene, tip: At, direction: f64) {
+    scene.polygon(
+        regular(tip, 3.5, [(-1.9 * direction, -1.0), (-1.9 * direction, 1.0), (0.0, 0.0)]),
+        GREY,
+    );
+}
+
+/// A trial without a result: a cross.
+pub(super) fn failed(scene: &mut Scene, (x, y): At) {
+    let r = 2.75;
+    scene.line(vec![(x - r, y - r), (x + r, y + r)], 1.25, INK);
+    scene.line(vec![(x - r, y + r), (x + r, y - r)], 1.25, INK);
+}
+
+/// A trial: a dot whose size and opacity leave room for `count` of them.
+pub(super) fn trial(scene: &mut Scene, at: At, colour: Colour, count: usize) {
+    let (radius, opacity) = match count {
+        0..=30 => (3.75, 0.9),
+        31..=150 => (3.25, 0.8),
+        151..=600 => (2.75, 0.65),
+        601..=2000 => (2.25, 0.5),
+        _ => (1.75, 0.4),
+    };
+    scene.disc(at, radius, colour, opacity);
+}
+
+fn regular<const N: usize>(centre: At, radius: f64, corners: [At; N]) -> Vec<At> {
+    corners.iter().map(|&(x, y)| (centre.0 + radius * x, centre.1 + radius * y)).collect()
+}

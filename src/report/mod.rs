@@ -1,0 +1,29 @@
+//! What people read after a run: figures (SVG and PNG), text tables and CSV files.
+//!
+//! A figure is drawn in two steps. A plot turns its data into a [`Scene`] of positioned marks; `figure` paints a scene
+//! through plotters' SVG and bitmap backends. Layout is therefore decided once, for both files, and can be tested
+//! without pixels. The same data gives the same bytes on every machine: the font is embedded, nothing is hashed or timed.
+
+mod axis;
+mod csv_file;
+mod error;
+mod figure;
+mod font;
+mod label;
+mod legend;
+mod marker;
+mod palette;
+mod panel;
+mod pareto_plot;
+mod progress_plot;
+mod reference_lane;
+mod scene;
+mod table;
+
+pub use csv_file::write_csv;
+pub use error::ReportError;
+pub use figure::{FigureFiles, write_figure};
+pub use pareto_plot::{FrontPoint, ParetoPlot, Point, Reference};
+pub use progress_plot::{ProgressPlot, ProgressTrial};
+pub use scene::Scene;
+pub use table::{Align, Table};
