@@ -2,16 +2,22 @@
 //!
 //! A network passes through four types: [`space::Genotype`] (choices in a
 //! search space), [`spec::NetworkSpec`] (blocks with absolute channels),
-//! [`graph::LayerGraph`] (operators with shapes) and `nn::Network`
+//! [`graph::LayerGraph`] (operators with shapes) and [`nn::Network`]
 //! (parameters with forward and backward). `docs/architecture.md` draws the house.
 
+pub mod cli;
 pub mod data;
 pub mod diagnostic;
 pub mod graph;
+pub mod kernels;
 pub mod latency;
+pub mod nn;
 pub mod report;
+pub mod run;
+pub mod search;
 pub mod seed;
 pub mod space;
 pub mod spec;
 pub mod text_file;
+pub mod train;
 pub mod whole_file;

@@ -32,6 +32,35 @@ impl LayerGraph {
     }
 }
 
+/// What the lowering of a block on its own needs of its network.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings {
+    /// Shape that enters the block.
+    pub input: Shape,
+    /// Outputs of the classifier.
+    pub classes: u32,
+    /// Padding of every convolution.
+    pub padding: Padding,
+    /// Constants of every batch norm.
+    pub batch_norm: BatchNormSpec,
+}
+
+impl LayerGraph {
+    /// The operators of one block (`None`: the classifier) on its own.
+    pub fn lower_block(block: Option<&BlockSpec>, around: Surroundings) -> Self {
+        let Surroundings { input, classes, padding, batch_norm } = around;
+        let mut lowering = Lowering { nodes: Vec::with_capacity(12), spans: Vec::with_capacity(1), padding, batch_norm };
+        let at = lowering.push(Operator::Input(input), Role::Image, &[]);
+        match block {
+            Some(block) => {
+                lowering.block(Place::Block(0), block, at);
+            }
+            None => lowering.classifier(at, 0.0, classes),
+        }
+        Self { nodes: lowering.nodes, spans: lowering.spans }
+    }
+}
+
 struct Lowering {
     nodes: Vec<Node>,
     spans: Vec<BlockSpan>,

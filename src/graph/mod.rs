@@ -11,6 +11,7 @@ mod shape;
 mod unit;
 
 pub use cost::Cost;
+pub use lower::Surroundings;
 pub use node::{BlockSpan, Node, NodeId, Place, Role};
 pub use shape::{Receptive, Shape};
 pub use unit::{LatencyUnit, UnitFamily, UnitKind};

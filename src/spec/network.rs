@@ -80,6 +80,11 @@ impl ArchId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The identity as a number.
+    pub fn as_u64(&self) -> u64 {
+        u64::from_str_radix(&self.0, 16).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for ArchId {

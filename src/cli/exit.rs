@@ -1,0 +1,57 @@
+//! Exit codes, and errors as people see them.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use miette::Diagnostic;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done,
+    /// An error; it has been told.
+    Error,
+    /// The arguments are wrong.
+    Usage,
+    /// No network meets the budget.
+    BudgetUnreachable,
+    /// Interrupted by the user.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Error => 1,
+            Exit::Usage => 2,
+            Exit::BudgetUnreachable => 3,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Tells an error on stderr: the message, its place in a file if it has one,
+/// and the remedy.
+pub fn report_error(error: &dyn Diagnostic) {
+    let mut text = String::new();
+    let handler = miette::GraphicalReportHandler::new_themed(theme()).with_links(false).with_width(terminal_width());
+    let rendered = handler.render_report(&mut text, error);
+    let text = if rendered.is_ok() { text } else { format!("error: {error}\n") };
+    let _ = write!(std::io::stderr(), "{}", text.trim_start_matches('\n'));
+}
+
+/// Colours on a terminal only, and never under NO_COLOR.
+fn theme() -> miette::GraphicalTheme {
+    use std::io::IsTerminal;
+    if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        miette::GraphicalTheme::unicode()
+    } else {
+        miette::GraphicalTheme::unicode_nocolor()
+    }
+}
+
+fn terminal_width() -> usize {
+    100
+}

@@ -1,0 +1,10 @@
+//! What the binaries share: arguments, exit codes, error output.
+
+mod exit;
+pub mod inspect;
+mod network_args;
+mod output;
+pub mod search;
+
+pub use exit::{Exit, report_error};
+pub use network_args::NetworkArgs;

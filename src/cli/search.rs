@@ -1,0 +1,237 @@
+//! `mbn-search`: evolutionary search under a latency budget.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Parser;
+use miette::{Diagnostic, IntoDiagnostic, Report, WrapErr};
+
+use super::output::print;
+use super::{Exit, report_error};
+use crate::data::{self, DataSource};
+use crate::latency::{self, Budget};
+use crate::report::{Align, Table};
+use crate::run::search::{SearchResult, SearchRun, SearchRunError};
+use crate::run::{FinalRecord, Inputs, JsonLines, Observer, Progress, ProxyTask, SearchOptions, Silent};
+use crate::search::{SearchError, StrategyKind};
+use crate::space;
+use crate::spec;
+use crate::train::Recipe;
+
+/// Share of the training images held out to score candidates.
+const VALIDATION_SHARE: f64 = 0.2;
+
+/// Reference networks shown beside the front.
+const REFERENCES: [&str; 2] = ["mobilenet_v3_small", "mobilenet_v3_large"];
+
+/// Search a space of networks under a latency budget, training candidates for
+/// real, and draw the front of accuracy against latency.
+#[derive(Debug, Parser)]
+#[command(name = "mbn-search", version, after_help = "Examples:
+  mbn-search --target pixel-latency.csv --budget 40ms
+  mbn-search --target phone.csv --space my_space.toml --data images/ --trials 200
+The same command goes on where an interrupted run stopped.
+Exit codes: 0 done, 1 error, 2 usage, 3 the budget can't be met, 130 interrupted.")]
+pub struct SearchArgs {
+    /// A latency table file, or the name of one in latency_tables/
+    #[arg(long, value_name = "TABLE")]
+    target: String,
+    /// A search space file, or the name of one in search_spaces/
+    #[arg(long, value_name = "FILE", default_value = "mobilenet_v3.toml")]
+    space: String,
+    /// The largest latency allowed, for example 15ms [default: none]
+    #[arg(long, value_name = "LATENCY")]
+    budget: Option<Budget>,
+    /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class
+    /// [default: 12,000 images of Fashion-MNIST inside the program]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// random, evolution (regularised) or nsga2
+    #[arg(long, value_name = "S", default_value_t)]
+    strategy: StrategyKind,
+    /// Networks to train in the search
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    trials: u32,
+    /// Epochs each of them is trained
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    epochs: u32,
+    /// Epochs the best networks are trained in the end
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    final_epochs: u32,
+    /// Networks of the front to train in the end
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    finals: u32,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Networks to train at once; the results are the same for any number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    jobs: Option<u32>,
+    /// The run folder [default: a name made of the options, in results/]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print events as JSON lines on stdout
+    #[arg(long)]
+    json: bool,
+    /// Print only the result
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &SearchArgs) -> Exit {
+    match search(args) {
+        Ok(exit) => exit,
+        Err(report) => {
+            let error: &dyn Diagnostic = report.as_ref();
+            report_error(error);
+            Exit::Error
+        }
+    }
+}
+
+fn search(args: &SearchArgs) -> Result<Exit, Report> {
+    let table = latency::load(&args.target)?;
+    let space = space::load(&args.space)?;
+    let references = REFERENCES.iter().map(|name| spec::load(name)).collect::<Result<Vec<_>, _>>()?;
+    let source = open_data(args.data.as_deref())?;
+    let options = options(args, &source);
+    let inputs = inputs(args, &source)?;
+    let task = ProxyTask::new(source, options.validation_share, options.seed).into_diagnostic()?;
+    let folder = args.out.clone().unwrap_or_else(|| default_folder(&options));
+    let stop = stop_on_ctrl_c()?;
+    let command: Vec<String> = std::env::args().collect();
+    let observer: Box<dyn Observer> = match (args.json, args.quiet) {
+        (true, _) => Box::new(JsonLines::new(std::io::stdout())),
+        (false, true) => Box::new(Silent),
+        (false, false) => Box::new(Progress::stderr()),
+    };
+    let run = SearchRun {
+        options: &options,
+        inputs: &inputs,
+        command: &command,
+        space: &space,
+        table: &table,
+        task: &task,
+        references: &references,
+        jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
+        stop: &stop,
+        observer: observer.as_ref(),
+    };
+    match run.run(&folder) {
+        Ok(result) => {
+            if !args.json {
+                print(result_text(&result, &folder, args));
+            }
+            Ok(Exit::Done)
+        }
+        Err(error) => {
+            report_error(&error);
+            Ok(exit_of(&error))
+        }
+    }
+}
+
+fn exit_of(error: &SearchRunError) -> Exit {
+    match error {
+        SearchRunError::Search(SearchError::BudgetBelowFastest { .. }) => Exit::BudgetUnreachable,
+        SearchRunError::Interrupted { .. } => Exit::Interrupted,
+        _ => Exit::Error,
+    }
+}
+
+fn open_data(folder: Option<&Path>) -> Result<DataSource, Report> {
+    match folder {
+        Some(folder) => data::open(folder).into_diagnostic(),
+        None => data::embedded().into_diagnostic(),
+    }
+}
+
+fn options(args: &SearchArgs, source: &DataSource) -> SearchOptions {
+    SearchOptions {
+        space: args.space.clone(),
+        target: args.target.clone(),
+        budget: args.budget,
+        data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), |d| d.display().to_string()),
+        strategy: args.strategy,
+        trials: args.trials as usize,
+        finals: args.finals as usize,
+        validation_share: VALIDATION_SHARE,
+        seed: args.seed,
+        candidate: Recipe::small_images(args.epochs),
+        final_recipe: Recipe::small_images(args.final_epochs),
+    }
+}
+
+fn inputs(args: &SearchArgs, source: &DataSource) -> Result<Inputs, Report> {
+    let (_, table) = crate::text_file::read_text(&args.target, "latency table", latency::LATENCY_TABLES)?;
+    let (_, space) = crate::text_file::read_text(&args.space, "search space", space::SEARCH_SPACES)?;
+    Ok(Inputs::new()
+        .with("latency table", table.as_bytes())
+        .with("search space", space.as_bytes())
+        .with("images", source.fingerprint().as_bytes()))
+}
+
+/// `results/search-pixel-latency-40ms-s0-1a2b3c4d`: the same options give the same folder.
+fn default_folder(options: &SearchOptions) -> PathBuf {
+    let stem = Path::new(&options.target).file_stem().map_or_else(|| "table".into(), |s| s.to_string_lossy());
+    let budget = options.budget.map(|b| format!("-{b}")).unwrap_or_default();
+    let text = toml::to_string(options).unwrap_or_default();
+    let hash = &Inputs::new().with("options", text.as_bytes()).0["options"][..8];
+    PathBuf::from("results").join(format!("search-{stem}{budget}-s{}-{hash}", options.seed))
+}
+
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}
+
+/// A flag that the first Ctrl-C sets; the second ends the process at once.
+fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, Report> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(130);
+        }
+    })
+    .into_diagnostic()
+    .wrap_err("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn result_text(result: &SearchResult, folder: &Path, args: &SearchArgs) -> String {
+    let mut table = Table::new([
+        ("network", Align::Left),
+        ("latency", Align::Number),
+        ("validation", Align::Number),
+        ("test", Align::Number),
+        ("params", Align::Number),
+        ("MAdds", Align::Number),
+    ]);
+    let finals = |trial: usize| result.finals.iter().find(|f| f.trial == trial);
+    for &index in &result.front {
+        let trial = &result.trials[index];
+        let percent = |fraction: f64| format!("{:.1} %", 100.0 * fraction);
+        table.row([
+            trial.arch_id.to_string(),
+            format!("{:.2} ms", trial.latency_ms),
+            trial.state.accuracy().map_or_else(String::new, percent),
+            finals(trial.trial).and_then(FinalRecord::test_accuracy).map_or_else(String::new, percent),
+            format!("{:.2} M", trial.params as f64 / 1e6),
+            format!("{:.1} M", trial.madds as f64 / 1e6),
+        ]);
+    }
+    let failed = result.trials.iter().filter(|t| t.state.accuracy().is_none()).count();
+    let mut text = format!(
+        "The front of {} trained networks ({failed} failed), fastest first:\n\n{table}\n",
+        result.trials.len()
+    );
+    text += "validation: the proxy after the search's short training; test: after the longer one\n";
+    text += &format!("plots and tables: {}\n", folder.join("derived").display());
+    if let Some(best) = result.finals.iter().rev().find(|f| f.failure.is_none()) {
+        let network = folder.join("networks").join(best.arch_id.as_str()).join("network.toml");
+        text += &format!("next: mbn-inspect {} --target {}\n", network.display(), args.target);
+    }
+    text
+}

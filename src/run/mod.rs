@@ -1,0 +1,23 @@
+//! Runs: folders, journals, evaluators, progress.
+
+mod clock;
+mod derived;
+mod executor;
+mod folder;
+mod journal;
+mod observer;
+mod options;
+mod problem;
+mod proxy;
+mod record;
+pub mod search;
+mod threads;
+
+pub use clock::Stopwatch;
+pub use folder::{FolderError, RunFolder};
+pub use journal::{Journal, JournalError};
+pub use observer::{Event, JsonLines, Observer, Progress, Silent};
+pub use options::{Inputs, SearchOptions};
+pub use problem::LatencyProblem;
+pub use proxy::{ProxyTask, proxy_network};
+pub use record::{FinalRecord, Record, TrialRecord, TrialState};

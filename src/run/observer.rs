@@ -1,0 +1,181 @@
+//! What a run tells while it works, and who listens.
+//!
+//! The library emits events; a progress bar, plain lines and JSON lines are
+//! observers of them.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use super::record::{FinalRecord, TrialRecord, TrialState};
+
+/// Something that happened in a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The run begins or goes on.
+    Started {
+        /// What will be done, one fact a line.
+        summary: Vec<String>,
+        /// Networks to train in the search.
+        trials: usize,
+        /// Networks to train longer after it.
+        finals: usize,
+    },
+    /// Trials were taken over from an earlier, unfinished run.
+    Resumed {
+        /// How many.
+        trials: usize,
+        /// Networks already trained longer.
+        finals: usize,
+    },
+    /// Something the user should know.
+    Warning {
+        /// The sentence.
+        message: String,
+    },
+    /// A trial is done.
+    Trial(TrialRecord),
+    /// An epoch of a longer training is done.
+    Epoch {
+        /// The network.
+        arch_id: String,
+        /// Epoch, from 1.
+        epoch: u32,
+        /// Number of epochs.
+        epochs: u32,
+        /// Mean training loss.
+        loss: f64,
+    },
+    /// A network of the front was trained longer and tested.
+    Final(FinalRecord),
+    /// Everything is done.
+    Finished {
+        /// The run folder.
+        folder: String,
+        /// Networks on the front.
+        front: usize,
+    },
+}
+
+/// Listens to a run.
+pub trait Observer: Sync {
+    /// Takes an event.
+    fn notify(&self, event: &Event);
+}
+
+/// Hears nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn notify(&self, _event: &Event) {}
+}
+
+/// Writes every event as one line of JSON.
+#[derive(Debug)]
+pub struct JsonLines<W>(Mutex<W>);
+
+impl<W: Write + Send> JsonLines<W> {
+    /// Writes to `output`.
+    pub fn new(output: W) -> Self {
+        Self(Mutex::new(output))
+    }
+}
+
+impl<W: Write + Send> Observer for JsonLines<W> {
+    fn notify(&self, event: &Event) {
+        // A reader that has gone away does not end the run: the journal is kept.
+        if let (Ok(mut output), Ok(line)) = (self.0.lock(), serde_json::to_string(event)) {
+            let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+        }
+    }
+}
+
+/// A progress bar on a terminal, plain lines otherwise; both on stderr.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    plain: bool,
+}
+
+impl Progress {
+    /// A bar if stderr is a terminal.
+    pub fn stderr() -> Self {
+        let plain = !std::io::stderr().is_terminal();
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} networks, {elapsed} so far, {eta} to go  {msg}");
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        Self { bar, plain }
+    }
+
+    fn say(&self, line: &str) {
+        if self.plain {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        } else {
+            self.bar.println(line);
+        }
+    }
+
+    fn step(&self, line: &str) {
+        self.bar.inc(1);
+        if self.plain {
+            let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            let left = human(self.bar.eta());
+            self.say(&format!("[{done}/{total}] {line}; about {left} to go"));
+        } else {
+            self.bar.set_message(line.to_owned());
+        }
+    }
+}
+
+fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds < 100 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
+}
+
+impl Observer for Progress {
+    fn notify(&self, event: &Event) {
+        match event {
+            Event::Started { summary, trials, finals } => {
+                for line in summary {
+                    self.say(line);
+                }
+                self.bar.set_length((trials + finals) as u64);
+            }
+            Event::Resumed { trials, finals } => {
+                self.say(&format!("going on after {trials} finished trials and {finals} longer trainings"));
+                self.bar.set_position((trials + finals) as u64);
+                self.bar.reset_eta();
+            }
+            Event::Warning { message } => self.say(&format!("warning: {message}")),
+            Event::Trial(trial) => self.step(&trial_line(trial)),
+            Event::Epoch { arch_id, epoch, epochs, loss } => {
+                let line = format!("{arch_id}: epoch {epoch}/{epochs}, loss {loss:.3}");
+                if self.plain { self.say(&line) } else { self.bar.set_message(line) }
+            }
+            Event::Final(record) => self.step(&final_line(record)),
+            Event::Finished { .. } => self.bar.finish_and_clear(),
+        }
+    }
+}
+
+fn trial_line(trial: &TrialRecord) -> String {
+    let result = match &trial.state {
+        TrialState::Scored { accuracy } => format!("{:.1} %", 100.0 * accuracy),
+        TrialState::Failed { reason } => format!("failed: {reason}"),
+    };
+    format!("trial {}: {:.1} ms, {result}", trial.trial, trial.latency_ms)
+}
+
+fn final_line(record: &FinalRecord) -> String {
+    match (record.test_accuracy(), &record.failure) {
+        (Some(accuracy), _) => format!("{} trained longer: test {:.1} %", record.arch_id, 100.0 * accuracy),
+        (None, reason) => format!("{} failed: {}", record.arch_id, reason.as_deref().unwrap_or("no images")),
+    }
+}

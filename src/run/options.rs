@@ -1,0 +1,66 @@
+//! Every option of a search as it was resolved, and what it read.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::latency::Budget;
+use crate::search::StrategyKind;
+use crate::train::Recipe;
+
+/// The options that decide a search's results; `run.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SearchOptions {
+    /// The search space, as given.
+    pub space: String,
+    /// The latency table, as given.
+    pub target: String,
+    /// The largest latency allowed; none where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// The folder of images, or `embedded`.
+    pub data: String,
+    /// The strategy.
+    pub strategy: StrategyKind,
+    /// Networks to train.
+    pub trials: usize,
+    /// Networks of the front to train longer.
+    pub finals: usize,
+    /// Share of the training images held out for validation.
+    pub validation_share: f64,
+    /// Seed of everything.
+    pub seed: u64,
+    /// How candidates are trained.
+    pub candidate: Recipe,
+    /// How networks of the front are trained.
+    #[serde(rename = "final")]
+    pub final_recipe: Recipe,
+}
+
+/// Hashes of what a run reads, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Inputs(pub BTreeMap<String, String>);
+
+impl Inputs {
+    /// Adds an input by its content.
+    #[must_use]
+    pub fn with(mut self, name: &str, content: &[u8]) -> Self {
+        let hex = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.0.insert(name.to_owned(), hex);
+        self
+    }
+
+    /// No inputs.
+    pub fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl Default for Inputs {
+    fn default() -> Self {
+        Self::new()
+    }
+}

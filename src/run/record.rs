@@ -1,0 +1,101 @@
+//! The lines of a journal.
+
+use serde::{Deserialize, Serialize};
+
+use crate::search::Outcome;
+use crate::space::Genotype;
+use crate::spec::ArchId;
+
+/// How a trial ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TrialState {
+    /// Trained and scored.
+    Scored {
+        /// Top-1 accuracy of the proxy on the validation split, as a fraction.
+        accuracy: f64,
+    },
+    /// No score; such a trial never wins.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl TrialState {
+    /// The accuracy, if there is one.
+    pub fn accuracy(&self) -> Option<f64> {
+        match self {
+            Self::Scored { accuracy } => Some(*accuracy),
+            Self::Failed { .. } => None,
+        }
+    }
+}
+
+impl From<&TrialState> for Outcome {
+    fn from(state: &TrialState) -> Self {
+        match state {
+            TrialState::Scored { accuracy } => Self::from_accuracy(*accuracy),
+            TrialState::Failed { reason } => Self::Failed { reason: reason.clone() },
+        }
+    }
+}
+
+/// One candidate network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrialRecord {
+    /// Position in the order of proposals, from 0.
+    pub trial: usize,
+    /// Generation it was proposed in, from 0.
+    pub generation: usize,
+    /// Its choices.
+    pub genotype: Genotype,
+    /// Identity of the timed network.
+    pub arch_id: ArchId,
+    /// Predicted latency on the target.
+    pub latency_ms: f64,
+    /// Standard deviation of the prediction.
+    pub latency_stddev_ms: f64,
+    /// Units of it without a row of their own in the table.
+    pub latency_interpolated_rows: usize,
+    /// Parameters of the timed network.
+    pub params: u64,
+    /// Multiply-adds of the timed network.
+    pub madds: u64,
+    /// How it ended.
+    #[serde(flatten)]
+    pub state: TrialState,
+}
+
+/// A network of the front, trained longer on all training images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinalRecord {
+    /// The trial it comes from.
+    pub trial: usize,
+    /// Identity of the timed network.
+    pub arch_id: ArchId,
+    /// Images of the test split that were classified correctly.
+    pub test_correct: u64,
+    /// Images of the test split.
+    pub test_images: u64,
+    /// Why there is no score, if training failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+impl FinalRecord {
+    /// Top-1 accuracy on the test split, as a fraction.
+    pub fn test_accuracy(&self) -> Option<f64> {
+        (self.failure.is_none() && self.test_images > 0).then(|| self.test_correct as f64 / self.test_images as f64)
+    }
+}
+
+/// A line of `trials.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Record {
+    /// A trial of the search.
+    Trial(TrialRecord),
+    /// A network trained longer after the search.
+    Final(FinalRecord),
+}

@@ -1,0 +1,421 @@
+//! `mbn-search` from resolved options to a finished run folder.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use miette::Diagnostic;
+
+use super::derived;
+use super::executor::run_in_order;
+use super::folder::{FolderError, RunFolder};
+use super::journal::{Journal, JournalError};
+use super::observer::{Event, Observer};
+use super::options::{Inputs, SearchOptions};
+use super::problem::LatencyProblem;
+use super::proxy::{self, ProxyTask};
+use super::record::{FinalRecord, Record, TrialRecord, TrialState};
+use super::threads;
+use crate::graph::LayerGraph;
+use crate::latency::{LatencyTable, MissingRows};
+use crate::nn::{Network, WeightsError, load_weights, save_weights};
+use crate::report::ReportError;
+use crate::search::{self, Domain, Strategy, Trial};
+use crate::space::SearchSpace;
+use crate::spec::NetworkSpec;
+use crate::train::TrainError;
+
+/// A search ended without a result.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[expect(missing_docs, reason = "the sources say it")]
+pub enum SearchRunError {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Table(#[from] MissingRows),
+    /// Among them: no network meets the budget.
+    #[error(transparent)]
+    Search(#[from] search::SearchError),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("{path} is the journal of another search: {reason}; choose another --out, or delete the folder")]
+    OtherJournal { path: String, reason: String },
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    #[error("cannot start threads: {0}")]
+    Threads(std::io::Error),
+    #[error("every trial failed; the last one said: {reason}")]
+    AllFailed { reason: String },
+    /// Told to stop; everything finished so far is in the folder.
+    #[error("interrupted after {trials} trials; the same command goes on from there")]
+    Interrupted { trials: usize },
+}
+
+/// A search with everything it needs.
+pub struct SearchRun<'a> {
+    /// Resolved options.
+    pub options: &'a SearchOptions,
+    /// Hashes of what they name.
+    pub inputs: &'a Inputs,
+    /// The command line, for the manifest.
+    pub command: &'a [String],
+    /// The search space.
+    pub space: &'a SearchSpace,
+    /// The device's table.
+    pub table: &'a LatencyTable,
+    /// The images.
+    pub task: &'a ProxyTask,
+    /// Networks to show beside the front.
+    pub references: &'a [NetworkSpec],
+    /// Trials at work at once.
+    pub jobs: usize,
+    /// Ends the run soon after it is set.
+    pub stop: &'a AtomicBool,
+    /// Listens.
+    pub observer: &'a dyn Observer,
+}
+
+/// What a finished search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchResult {
+    /// All trials, in order.
+    pub trials: Vec<TrialRecord>,
+    /// Positions of the front's trials, fastest first.
+    pub front: Vec<usize>,
+    /// The networks trained longer, fastest first.
+    pub finals: Vec<FinalRecord>,
+}
+
+impl SearchRun<'_> {
+    /// Runs the search in `folder`, going on where an earlier process stopped.
+    ///
+    /// Everything that can be wrong with the options is told before the folder
+    /// is made.
+    ///
+    /// # Errors
+    /// See [`SearchRunError`].
+    pub fn run(&self, folder: &Path) -> Result<SearchResult, SearchRunError> {
+        let problem = LatencyProblem::new(self.space, self.table)?;
+        let mut strategy = self.strategy(&problem)?;
+        let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
+        let folder = RunFolder::open(folder, &run_toml, self.inputs, self.command)?;
+        let opened = Journal::open::<Record>(&folder.journal())?;
+        self.announce(&problem, &opened.records, opened.dropped_bytes);
+        let mut state = State { run: self, problem: &problem, folder: &folder, journal: opened.journal };
+        let (known_trials, known_finals) = partition(opened.records);
+        let trials = state.search(strategy.as_mut(), known_trials);
+        // What is finished can be looked at, even when the search is not.
+        let trials = match trials {
+            Ok(trials) => trials,
+            Err((trials, error)) => {
+                derived::write(&folder, self, &problem, &trials, &[])?;
+                return Err(error);
+            }
+        };
+        let front = derived::front(&trials);
+        if let (true, Some(last)) = (front.is_empty(), trials.last()) {
+            derived::write(&folder, self, &problem, &trials, &[])?;
+            let reason = match &last.state {
+                TrialState::Failed { reason } => reason.clone(),
+                TrialState::Scored { .. } => "no reason".to_owned(),
+            };
+            return Err(SearchRunError::AllFailed { reason });
+        }
+        let finals = state.finals(&trials, &front, known_finals)?;
+        derived::write(&folder, self, &problem, &trials, &finals)?;
+        self.observer.notify(&Event::Finished { folder: folder.path().display().to_string(), front: front.len() });
+        Ok(SearchResult { trials, front, finals })
+    }
+
+    fn strategy<'p>(&self, problem: &'p LatencyProblem<'_>) -> Result<Box<dyn Strategy + 'p>, search::SearchError> {
+        let budget_ms = self.options.budget.map_or(f64::INFINITY, |b| b.ms());
+        let reward = match self.options.budget {
+            Some(budget) => search::Reward::mnasnet(budget.ms()),
+            None => search::Reward::Accuracy,
+        };
+        let options = search::Options { reward, ..search::Options::for_trials(self.options.trials) };
+        search::build(self.options.strategy, problem, budget_ms, self.options.seed, &options)
+    }
+
+    fn announce(&self, problem: &LatencyProblem<'_>, records: &[Record], dropped_bytes: usize) {
+        self.observer.notify(&Event::Started {
+            summary: self.summary(problem),
+            trials: self.options.trials,
+            finals: self.options.finals,
+        });
+        if dropped_bytes > 0 {
+            let message = format!("the journal ended in the middle of a line; its last {dropped_bytes} bytes were dropped and that trial is run again");
+            self.observer.notify(&Event::Warning { message });
+        }
+        if !records.is_empty() {
+            let trials = records.iter().filter(|r| matches!(r, Record::Trial(_))).count();
+            self.observer.notify(&Event::Resumed { trials, finals: records.len() - trials });
+        }
+    }
+
+    fn summary(&self, problem: &LatencyProblem<'_>) -> Vec<String> {
+        let spec = problem.decode(&problem.fastest());
+        let (search, validation) = self.task.search_images();
+        let budget = self.options.budget.map_or("no budget".to_owned(), |b| format!("budget {} ms", b.ms()));
+        vec![
+            format!(
+                "space {}: {:.1e} networks; target {}: {}, {budget}, smallest reachable latency {:.1} ms",
+                self.space.name,
+                self.space.size(),
+                self.table.name,
+                self.table.header.device(),
+                problem.smallest_latency_ms()
+            ),
+            format!("a network is {}", proxy::describe(&spec, &self.task.proxy(&spec))),
+            format!(
+                "{} search of {} networks, {} epochs each on {search} images, scored on {validation} held out; seed {}",
+                self.options.strategy, self.options.trials, self.options.candidate.epochs, self.options.seed
+            ),
+        ]
+    }
+}
+
+fn partition(records: Vec<Record>) -> (Vec<TrialRecord>, Vec<FinalRecord>) {
+    let (mut trials, mut finals) = (Vec::new(), Vec::new());
+    for record in records {
+        match record {
+            Record::Trial(trial) => trials.push(trial),
+            Record::Final(record) => finals.push(record),
+        }
+    }
+    (trials, finals)
+}
+
+/// A run at work.
+struct State<'a> {
+    run: &'a SearchRun<'a>,
+    problem: &'a LatencyProblem<'a>,
+    folder: &'a RunFolder,
+    journal: Journal,
+}
+
+/// The trials so far, and why there are no more.
+type Unfinished = (Vec<TrialRecord>, SearchRunError);
+
+impl State<'_> {
+    /// Asks for generations, takes known results over and evaluates the rest.
+    fn search(&mut self, strategy: &mut dyn Strategy, known: Vec<TrialRecord>) -> Result<Vec<TrialRecord>, Unfinished> {
+        let wanted = self.run.options.trials;
+        let mut known = known.into_iter();
+        let mut done: Vec<TrialRecord> = Vec::new();
+        for generation in 0.. {
+            let asked = strategy.ask(strategy.batch().min(wanted - done.len()));
+            if asked.is_empty() {
+                break;
+            }
+            let start = done.len();
+            let taken = match self.take_known(&asked, &mut known) {
+                Ok(taken) => taken,
+                Err(error) => return Err((done, error)),
+            };
+            let fresh = &asked[taken.len()..];
+            done.extend(taken);
+            if let Err(error) = self.evaluate(fresh, generation, &mut done) {
+                return Err((done, error));
+            }
+            for trial in &done[start..] {
+                if let Err(error) = strategy.tell(trial.trial, (&trial.state).into()) {
+                    return Err((done, error.into()));
+                }
+            }
+        }
+        if done.len() < wanted && !self.stopped() {
+            let message = format!("the space has no more than {} different networks within the budget", done.len());
+            self.run.observer.notify(&Event::Warning { message });
+        }
+        Ok(done)
+    }
+
+    /// Results of this generation that the journal already holds.
+    fn take_known(
+        &self,
+        asked: &[Trial],
+        known: &mut impl Iterator<Item = TrialRecord>,
+    ) -> Result<Vec<TrialRecord>, SearchRunError> {
+        let mut taken = Vec::new();
+        for (trial, record) in asked.iter().zip(known) {
+            if record.trial != trial.index || record.genotype != trial.genotype {
+                return Err(SearchRunError::OtherJournal {
+                    path: self.folder.journal().display().to_string(),
+                    reason: format!("its trial {} is not the network this search proposes", record.trial),
+                });
+            }
+            taken.push(record);
+        }
+        Ok(taken)
+    }
+
+    fn evaluate(&mut self, trials: &[Trial], generation: usize, done: &mut Vec<TrialRecord>) -> Result<(), SearchRunError> {
+        let (run, problem) = (self.run, self.problem);
+        let mut ended = Ok(());
+        let mut deliver = |_: usize, result: Result<TrialRecord, SearchRunError>| {
+            let recorded = result.and_then(|trial| {
+                self.journal.append(&Record::Trial(trial.clone()))?;
+                Ok(trial)
+            });
+            match recorded {
+                Ok(trial) => {
+                    run.observer.notify(&Event::Trial(trial.clone()));
+                    done.push(trial);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    ended = Err(error);
+                    ControlFlow::Break(())
+                }
+            }
+        };
+        let work = |_: usize, trial: &Trial| try_network(run, problem, trial, generation);
+        run_in_order(run.jobs, trials, work, &mut deliver).map_err(SearchRunError::Threads)?;
+        ended.map_err(|error| match error {
+            SearchRunError::Interrupted { .. } => SearchRunError::Interrupted { trials: done.len() },
+            other => other,
+        })
+    }
+
+    fn stopped(&self) -> bool {
+        self.run.stop.load(Ordering::Relaxed)
+    }
+
+    /// Trains the chosen networks of the front longer, one after the other on
+    /// all cores, and touches the test images once for each.
+    fn finals(
+        &mut self,
+        trials: &[TrialRecord],
+        front: &[usize],
+        known: Vec<FinalRecord>,
+    ) -> Result<Vec<FinalRecord>, SearchRunError> {
+        let chosen = spread(front, self.run.options.finals);
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads::cores())
+            .build()
+            .map_err(|e| SearchRunError::Threads(std::io::Error::other(e)))?;
+        let mut finals = Vec::new();
+        for (position, &index) in chosen.iter().enumerate() {
+            let trial = &trials[index];
+            if let Some(record) = known.get(position).filter(|record| record.arch_id == trial.arch_id) {
+                finals.push(record.clone());
+                continue;
+            }
+            let record = pool.install(|| self.train_longer(trial)).map_err(|error| match error {
+                SearchRunError::Train(TrainError::Interrupted) => SearchRunError::Interrupted { trials: trials.len() },
+                other => other,
+            })?;
+            self.journal.append(&Record::Final(record.clone()))?;
+            self.run.observer.notify(&Event::Final(record.clone()));
+            finals.push(record);
+        }
+        Ok(finals)
+    }
+
+    fn train_longer(&self, trial: &TrialRecord) -> Result<FinalRecord, SearchRunError> {
+        let run = self.run;
+        let arch_id = &trial.arch_id;
+        let spec = NetworkSpec { name: format!("{}_{arch_id}", run.space.name), ..self.problem.decode(&trial.genotype) };
+        let proxy = run.task.proxy(&spec);
+        let recipe = &run.options.final_recipe;
+        let on_epoch = |report: crate::train::EpochReport| {
+            run.observer.notify(&Event::Epoch {
+                arch_id: arch_id.to_string(),
+                epoch: report.epoch,
+                epochs: report.epochs,
+                loss: report.loss,
+            });
+        };
+        let record = FinalRecord { trial: trial.trial, arch_id: arch_id.clone(), test_correct: 0, test_images: 0, failure: None };
+        let network = match run.task.train_final(&proxy, recipe, run.options.seed, run.stop, &on_epoch) {
+            Ok(network) => network,
+            Err(TrainError::Diverged { loss, epoch, step }) => {
+                let failure = TrainError::Diverged { loss, epoch, step }.to_string();
+                return Ok(FinalRecord { failure: Some(failure), ..record });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.write_network(trial, "network.toml", &spec)?;
+        self.write_network(trial, "trained.toml", &proxy)?;
+        let weights = self.folder.network(arch_id, "weights.safetensors");
+        save_weights(network.parameters(), &weights)?;
+        // The network that is tested is the one that was saved.
+        let reloaded = Network::new(LayerGraph::lower(&proxy), run.options.seed).map_err(TrainError::from)?;
+        load_weights(reloaded.parameters(), &weights)?;
+        let score = run.task.test(&reloaded, recipe, run.stop)?;
+        Ok(FinalRecord { test_correct: score.correct, test_images: score.total, ..record })
+    }
+
+    fn write_network(&self, trial: &TrialRecord, file: &str, spec: &NetworkSpec) -> Result<(), FolderError> {
+        self.folder.write(&format!("networks/{}/{file}", trial.arch_id), spec.to_toml().as_bytes())
+    }
+}
+
+/// Trains and scores one network.
+fn try_network(
+    run: &SearchRun<'_>,
+    problem: &LatencyProblem<'_>,
+    trial: &Trial,
+    generation: usize,
+) -> Result<TrialRecord, SearchRunError> {
+    let spec = problem.decode(&trial.genotype);
+    let prediction = problem.predict(&spec)?;
+    let cost = LayerGraph::lower(&spec).cost();
+    let proxy = run.task.proxy(&spec);
+    let state = match run.task.try_candidate(&proxy, &run.options.candidate, run.options.seed, run.stop) {
+        Ok(score) => TrialState::Scored { accuracy: score.accuracy() },
+        Err(TrainError::Interrupted) => return Err(SearchRunError::Interrupted { trials: 0 }),
+        Err(error) => TrialState::Failed { reason: error.to_string() },
+    };
+    Ok(TrialRecord {
+        trial: trial.index,
+        generation,
+        genotype: trial.genotype.clone(),
+        arch_id: spec.arch_id(),
+        latency_ms: prediction.latency_ms,
+        latency_stddev_ms: prediction.stddev_ms(),
+        latency_interpolated_rows: prediction.estimated_rows(),
+        params: cost.params,
+        madds: cost.madds,
+        state,
+    })
+}
+
+/// Up to `count` members of a front, evenly spread over it, both ends included.
+fn spread(front: &[usize], count: usize) -> Vec<usize> {
+    let count = count.min(front.len());
+    match count {
+        0 => Vec::new(),
+        // The last one is the most accurate.
+        1 => front.last().copied().into_iter().collect(),
+        _ => (0..count).map(|i| front[i * (front.len() - 1) / (count - 1)]).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn spread_keeps_both_ends_and_never_repeats() {
+        assert_eq!(spread(&[5, 6, 7, 8], 2), [5, 8]);
+        assert_eq!(spread(&[5, 6, 7, 8], 1), [8]);
+        assert_eq!(spread(&[5, 6, 7, 8, 9], 3), [5, 7, 9]);
+        assert_eq!(spread(&[5], 3), [5]);
+        assert!(spread(&[], 3).is_empty());
+        for len in 1..20 {
+            let front: Vec<usize> = (0..len).collect();
+            for count in 1..=len {
+                let chosen = spread(&front, count);
+                assert_eq!(chosen.len(), count);
+                assert!(chosen.is_sorted_by(|a, b| a < b));
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Training and scoring of networks.
+
+mod evaluate;
+mod fit;
+mod optimizer;
+mod recipe;
+
+pub use evaluate::{Score, evaluate};
+pub use fit::{Control, EpochReport, TrainError, fit};
+pub use optimizer::Optimizer;
+pub use recipe::{OptimizerKind, Recipe};
