@@ -43,10 +43,12 @@ pub type Shipped = [(&'static str, &'static str)];
 pub fn read_text(name: &str, kind: &str, shipped: &Shipped) -> Result<(String, String), ReadError> {
     let path = Path::new(name);
     if path.is_file() {
-        return std::fs::read_to_string(path).map(|text| (name.to_owned(), text)).map_err(|source| ReadError::Io {
-            path: name.to_owned(),
-            remedy: format!("check that the {kind} is a readable UTF-8 text file"),
-            source,
+        return std::fs::read_to_string(path).map(|text| (name.to_owned(), text)).map_err(|source| {
+            ReadError::Io {
+                path: name.to_owned(),
+                remedy: format!("check that the {kind} is a readable UTF-8 text file"),
+                source,
+            }
         });
     }
     let stem = |file: &str| file.rsplit_once('.').map_or(file.to_owned(), |(stem, _)| stem.to_owned());

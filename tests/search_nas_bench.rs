@@ -10,9 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use mbn::search::{
-    Domain, Options, Outcome, Point, StrategyKind, best, build, hypervolume, pareto_front,
-};
+use mbn::search::{Domain, Options, Outcome, Point, StrategyKind, best, build, hypervolume, pareto_front};
 use mbn::seed;
 use mbn::space::Genotype;
 use rand::Rng;
@@ -44,14 +42,8 @@ struct NasBenchMacro {
 
 impl NasBenchMacro {
     fn load() -> Self {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/data/nas_bench_macro.csv"
-        );
-        let mut reader = csv::ReaderBuilder::new()
-            .comment(Some(b'#'))
-            .from_path(path)
-            .unwrap();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/nas_bench_macro.csv");
+        let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_path(path).unwrap();
         let networks = reader.deserialize().map(|row| {
             let (arch, seed0, seed1, seed2, flops): (String, f64, f64, f64, f64) = row.unwrap();
             let network = Network {
@@ -60,9 +52,7 @@ impl NasBenchMacro {
             };
             (arch.bytes().map(|digit| digit - b'0').collect(), network)
         });
-        Self {
-            networks: networks.collect(),
-        }
+        Self { networks: networks.collect() }
     }
 
     fn network(&self, genotype: &Genotype) -> &Network {
@@ -115,9 +105,7 @@ impl NasBenchMacro {
 
     /// Median rank and median share of the true front's hypervolume.
     fn medians(&self, kind: StrategyKind, budget: f64) -> Found {
-        let found: Vec<Found> = (0..RUNS)
-            .map(|run| self.search(kind, budget, run))
-            .collect();
+        let found: Vec<Found> = (0..RUNS).map(|run| self.search(kind, budget, run)).collect();
         let whole = self.hypervolume(self.networks.values(), budget);
         Found {
             rank: median(found.iter().map(|f| f.rank)),
@@ -185,17 +173,13 @@ fn the_table_holds_every_distinct_network() {
 #[test]
 fn guided_search_beats_random_search() {
     let table = NasBenchMacro::load();
-    for (label, budget) in [
-        ("no budget", f64::INFINITY),
-        ("60 % of the multiply-adds", 0.6 * table.largest_cost()),
-    ] {
+    for (label, budget) in
+        [("no budget", f64::INFINITY), ("60 % of the multiply-adds", 0.6 * table.largest_cost())]
+    {
         let medians = StrategyKind::ALL.map(|kind| table.medians(kind, budget));
         for (kind, found) in StrategyKind::ALL.iter().zip(&medians) {
             let percent = 100.0 * found.hypervolume;
-            println!(
-                "{label}: {kind:9} rank {:4}, front {percent:.1} %",
-                found.rank
-            );
+            println!("{label}: {kind:9} rank {:4}, front {percent:.1} %", found.rank);
         }
         let [random, evolution, nsga2] = medians;
         assert!(evolution.rank < random.rank, "{label}");

@@ -9,5 +9,8 @@ use mbn::cli::search;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // candle's own threads spin beside those of the kernels and halve the speed.
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::set_var("CANDLE_NUM_THREADS", "1") };
     search::run(&search::SearchArgs::parse()).into()
 }

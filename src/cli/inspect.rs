@@ -10,16 +10,19 @@ use crate::graph::{BlockSpan, Cost, LayerGraph};
 use crate::latency::{self, LatencyTable, Prediction, RowSource, SpanLatency};
 use crate::report::{Align, Table};
 use crate::run::LatencyProblem;
-use crate::search::Domain;
-use crate::space::{self, SearchSpace};
+use crate::space::{self, Decision, SearchSpace};
 use crate::spec::NetworkSpec;
 
 /// Show a network layer by layer, or the decisions of a search space.
 #[derive(Debug, Parser)]
-#[command(name = "mbn-inspect", version, after_help = "Examples:
+#[command(
+    name = "mbn-inspect",
+    version,
+    after_help = "Examples:
   mbn-inspect mobilenet_v3_small --target pixel-latency.csv
   mbn-inspect mobilenet_v1 --width 0.75 --resolution 160 --json
-  mbn-inspect --space mobilenet_v3 --target pixel-latency.csv")]
+  mbn-inspect --space mobilenet_v3 --target pixel-latency.csv"
+)]
 pub struct InspectArgs {
     /// A network file, or a reference network: mobilenet_v1, mobilenet_v2,
     /// mobilenet_v3_large, mobilenet_v3_small, mnasnet_b1 ...
@@ -214,7 +217,9 @@ fn totals(report: &NetworkReport, table: Option<&LatencyTable>) -> String {
         text += &format!(" from rows that differ in channels ({extrapolated} outside of their range)\n");
         let other = report.latency_other_activation_rows.unwrap_or(0);
         if other > 0 {
-            text += &format!("{other} rows were measured with another activation; the table does not tell activations apart\n");
+            text += &format!(
+                "{other} rows were measured with another activation; the table does not tell activations apart\n"
+            );
         }
     }
     text
@@ -258,10 +263,9 @@ fn inspect_space(args: &InspectArgs, name: &str) -> Result<(), Report> {
 }
 
 fn space_report(space: &SearchSpace, smallest_latency_ms: Option<f64>) -> SpaceReport<'_> {
-    let decision = |d| {
-        let space::Decision { place, dimension, choices, .. } = d;
-        DecisionReport { place, dimension: dimension.name(), choices }
-    };
+    fn decision(d: &Decision) -> DecisionReport<'_> {
+        DecisionReport { place: &d.place, dimension: d.dimension.name(), choices: &d.choices }
+    }
     SpaceReport {
         name: &space.name,
         resolutions: space.resolutions(),

@@ -28,11 +28,15 @@ const REFERENCES: [&str; 2] = ["mobilenet_v3_small", "mobilenet_v3_large"];
 /// Search a space of networks under a latency budget, training candidates for
 /// real, and draw the front of accuracy against latency.
 #[derive(Debug, Parser)]
-#[command(name = "mbn-search", version, after_help = "Examples:
+#[command(
+    name = "mbn-search",
+    version,
+    after_help = "Examples:
   mbn-search --target pixel-latency.csv --budget 40ms
   mbn-search --target phone.csv --space my_space.toml --data images/ --trials 200
 The same command goes on where an interrupted run stopped.
-Exit codes: 0 done, 1 error, 2 usage, 3 the budget can't be met, 130 interrupted.")]
+Exit codes: 0 done, 1 error, 2 usage, 3 the budget can't be met, 130 interrupted."
+)]
 pub struct SearchArgs {
     /// A latency table file, or the name of one in latency_tables/
     #[arg(long, value_name = "TABLE")]
@@ -153,7 +157,10 @@ fn options(args: &SearchArgs, source: &DataSource) -> SearchOptions {
         space: args.space.clone(),
         target: args.target.clone(),
         budget: args.budget,
-        data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), |d| d.display().to_string()),
+        data: args
+            .data
+            .as_ref()
+            .map_or_else(|| source.train().name().to_owned(), |d| d.display().to_string()),
         strategy: args.strategy,
         trials: args.trials as usize,
         finals: args.finals as usize,

@@ -36,31 +36,20 @@ pub struct Placement {
 
 impl Augment {
     /// No augmentation: images as they are.
-    pub const NONE: Self = Self {
-        pad: 0,
-        flip: false,
-    };
+    pub const NONE: Self = Self { pad: 0, flip: false };
 
     /// The placement of image `index` in epoch `epoch`.
     #[must_use]
     pub fn placement(&self, seed: u64, epoch: u64, index: usize) -> Placement {
         if *self == Self::NONE {
-            return Placement {
-                top: 0,
-                left: 0,
-                mirrored: false,
-            };
+            return Placement { top: 0, left: 0, mirrored: false };
         }
         let mut rng = seed::rng(seed, &format!("data/augment/{epoch}"), index as u64);
         let last = 2 * u32::from(self.pad);
         // All three are always drawn, so that turning flips on does not move the crops.
         let (top, left) = (rng.random_range(0..=last), rng.random_range(0..=last));
         let heads = rng.random::<bool>();
-        Placement {
-            top: top as usize,
-            left: left as usize,
-            mirrored: heads && self.flip,
-        }
+        Placement { top: top as usize, left: left as usize, mirrored: heads && self.flip }
     }
 }
 
@@ -78,9 +67,8 @@ pub(super) fn write_crop(
     let row_len = size.width() * channels;
     let columns = overlap(placement.left, pad, size.width());
     for (y, row) in output.chunks_exact_mut(row_len).enumerate() {
-        let Some(source_y) = (placement.top + y)
-            .checked_sub(pad)
-            .filter(|&source_y| source_y < size.height())
+        let Some(source_y) =
+            (placement.top + y).checked_sub(pad).filter(|&source_y| source_y < size.height())
         else {
             row.fill(0.0);
             continue;
@@ -89,10 +77,7 @@ pub(super) fn write_crop(
         row[(columns.target + columns.len) * channels..].fill(0.0);
         let source = &image[source_y * row_len..][columns.source * channels..];
         let target = &mut row[columns.target * channels..][..columns.len * channels];
-        for (values, pixel) in target
-            .chunks_exact_mut(channels)
-            .zip(source.chunks_exact(channels))
-        {
+        for (values, pixel) in target.chunks_exact_mut(channels).zip(source.chunks_exact(channels)) {
             for ((value, &byte), table) in values.iter_mut().zip(pixel).zip(table) {
                 *value = table[usize::from(byte)];
             }
@@ -114,11 +99,7 @@ struct Overlap {
 fn overlap(start: usize, pad: usize, len: usize) -> Overlap {
     let source = start.saturating_sub(pad).min(len);
     let target = pad.saturating_sub(start).min(len);
-    Overlap {
-        source,
-        target,
-        len: len - source.max(target),
-    }
+    Overlap { source, target, len: len - source.max(target) }
 }
 
 /// Reverses the order of the pixels of a row.
@@ -143,23 +124,12 @@ mod tests {
         let image: Vec<u8> = (0..h * w * c).map(|i| (i % 255 + 1) as u8).collect();
         let table = vec![std::array::from_fn(|byte| byte as f32); c];
         let mut output = vec![f32::NAN; image.len()];
-        write_crop(
-            &image,
-            ImageSize::new(h, w).unwrap(),
-            pad,
-            placement,
-            &table,
-            &mut output,
-        );
+        write_crop(&image, ImageSize::new(h, w).unwrap(), pad, placement, &table, &mut output);
         output
     }
 
     fn at(top: usize, left: usize, mirrored: bool) -> Placement {
-        Placement {
-            top,
-            left,
-            mirrored,
-        }
+        Placement { top, left, mirrored }
     }
 
     #[test]
@@ -203,9 +173,7 @@ mod tests {
     fn placements_cover_their_range_and_depend_on_seed_epoch_and_image() {
         let augment = Augment { pad: 2, flip: true };
         let placements = |seed, epoch| -> Vec<Placement> {
-            (0..400)
-                .map(|index| augment.placement(seed, epoch, index))
-                .collect()
+            (0..400).map(|index| augment.placement(seed, epoch, index)).collect()
         };
         let drawn = placements(1, 1);
         for value in 0..=4 {
@@ -217,18 +185,9 @@ mod tests {
         assert_eq!(placements(1, 1), drawn);
         assert_ne!(placements(2, 1), drawn);
         assert_ne!(placements(1, 2), drawn);
-        let without = Augment {
-            flip: false,
-            ..augment
-        };
+        let without = Augment { flip: false, ..augment };
         for (index, with) in drawn.iter().enumerate() {
-            assert_eq!(
-                without.placement(1, 1, index),
-                Placement {
-                    mirrored: false,
-                    ..*with
-                }
-            );
+            assert_eq!(without.placement(1, 1, index), Placement { mirrored: false, ..*with });
         }
     }
 

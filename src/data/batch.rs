@@ -75,12 +75,7 @@ impl Loader {
                 ),
             });
         }
-        Ok(Self {
-            dataset,
-            indices: indices.into(),
-            table: normalisation.table().into(),
-            batch_size,
-        })
+        Ok(Self { dataset, indices: indices.into(), table: normalisation.table().into(), batch_size })
     }
 
     /// The images that the batches are made of.
@@ -121,26 +116,14 @@ impl Loader {
     }
 
     fn batches(&self, order: Arc<[usize]>, augment: Augment, seed: u64, epoch: u64) -> Batches {
-        Batches {
-            loader: self.clone(),
-            order,
-            augment,
-            seed,
-            epoch,
-            next: 0,
-            fill: Fill::Parallel,
-        }
+        Batches { loader: self.clone(), order, augment, seed, epoch, next: 0, fill: Fill::Parallel }
     }
 }
 
 /// How many of `images` an epoch of training uses.
 fn trained_images(images: usize, batch_size: usize) -> usize {
     let rest = images % batch_size;
-    if rest * 2 < batch_size && rest < images {
-        images - rest
-    } else {
-        images
-    }
+    if rest * 2 < batch_size && rest < images { images - rest } else { images }
 }
 
 /// Who fills the images of a batch.
@@ -183,24 +166,14 @@ impl Batches {
         }
         let dataset = &*self.loader.dataset;
         batch.labels.clear();
-        batch
-            .labels
-            .extend(indices.iter().map(|&index| dataset.labels()[index]));
+        batch.labels.extend(indices.iter().map(|&index| dataset.labels()[index]));
         let image_len = dataset.image_len();
         // Every value is overwritten, so old ones need no clearing.
         batch.pixels.resize(indices.len() * image_len, 0.0);
         let fill = |(output, &index): (&mut [f32], &usize)| self.write_image(index, output);
         match self.fill {
-            Fill::Parallel => batch
-                .pixels
-                .par_chunks_exact_mut(image_len)
-                .zip(indices)
-                .for_each(fill),
-            Fill::Serial => batch
-                .pixels
-                .chunks_exact_mut(image_len)
-                .zip(indices)
-                .for_each(fill),
+            Fill::Parallel => batch.pixels.par_chunks_exact_mut(image_len).zip(indices).for_each(fill),
+            Fill::Serial => batch.pixels.chunks_exact_mut(image_len).zip(indices).for_each(fill),
         }
         self.next = end;
         true

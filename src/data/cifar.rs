@@ -16,40 +16,20 @@ const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
 const CHANNELS: usize = 3;
 const RECORD: usize = 1 + CHANNELS * PLANE;
-const TRAIN_FILES: [&str; 5] = [
-    "data_batch_1.bin",
-    "data_batch_2.bin",
-    "data_batch_3.bin",
-    "data_batch_4.bin",
-    "data_batch_5.bin",
-];
+const TRAIN_FILES: [&str; 5] =
+    ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
 const TEST_FILE: &str = "test_batch.bin";
 const NAMES_FILE: &str = "batches.meta.txt";
 
 /// The classes of CIFAR-10, for when [`NAMES_FILE`] is missing.
-const NAMES: [&str; 10] = [
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-];
+const NAMES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 /// The folder with the binary files: `folder` itself or its subfolder `cifar-10-batches-bin`.
 pub(super) fn find(folder: &Path) -> Option<PathBuf> {
     [folder.to_owned(), folder.join("cifar-10-batches-bin")]
         .into_iter()
-        .find(|folder| {
-            TRAIN_FILES
-                .iter()
-                .chain([&TEST_FILE])
-                .any(|file| folder.join(file).is_file())
-        })
+        .find(|folder| TRAIN_FILES.iter().chain([&TEST_FILE]).any(|file| folder.join(file).is_file()))
 }
 
 /// Reads the data set in `folder`, in which [`find`] found it.
@@ -99,11 +79,7 @@ fn read_part(
     Dataset::new(name, images, labels, size, CHANNELS, class_names)
 }
 
-fn append_records(
-    path: &Path,
-    images: &mut Vec<u8>,
-    labels: &mut Vec<u32>,
-) -> Result<(), DataError> {
+fn append_records(path: &Path, images: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<(), DataError> {
     let bytes = std::fs::read(path).map_err(|source| DataError::io(path, source))?;
     let malformed =
         |offset: usize, expected: &str, found: String, remedy: &'static str| DataError::Malformed {
@@ -158,10 +134,7 @@ mod tests {
         let source = open(root.path()).unwrap();
         let (train, test) = (source.train(), source.test());
         assert_eq!((train.len(), test.len()), (60, 12));
-        assert_eq!(
-            (train.height(), train.width(), train.channels()),
-            (32, 32, 3)
-        );
+        assert_eq!((train.height(), train.width(), train.channels()), (32, 32, 3));
         assert_eq!(train.class_names(), NAMES);
         assert_eq!(train.labels()[12..24], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
         assert_eq!(train.image(14)[..6], [2, 102, 0, 2, 102, 1]);
@@ -176,10 +149,7 @@ mod tests {
         assert_eq!(open(root.path()).unwrap().test().class_names()[9], "j");
         write(root.path(), NAMES_FILE, b"a\nb\nc\n");
         let message = open(root.path()).unwrap_err().to_string();
-        assert!(
-            message.contains("batches.meta.txt, line 3: 3 names, but CIFAR-10 has 10"),
-            "{message}"
-        );
+        assert!(message.contains("batches.meta.txt, line 3: 3 names, but CIFAR-10 has 10"), "{message}");
     }
 
     #[rstest]
@@ -196,10 +166,7 @@ mod tests {
         }
         write(root.path(), "data_batch_3.bin", &bytes);
         let message = open(root.path()).unwrap_err().to_string();
-        assert!(
-            message.contains(&format!("data_batch_3.bin, {expected}")),
-            "{message}"
-        );
+        assert!(message.contains(&format!("data_batch_3.bin, {expected}")), "{message}");
     }
 
     #[rstest]

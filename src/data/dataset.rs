@@ -34,51 +34,25 @@ impl Dataset {
         channels: usize,
         class_names: Vec<String>,
     ) -> Result<Self, DataError> {
-        let dataset = Self {
-            name: name.into(),
-            images,
-            labels,
-            size,
-            channels,
-            class_names,
-        };
+        let dataset = Self { name: name.into(), images, labels, size, channels, class_names };
         match dataset.contradiction() {
             None => Ok(dataset),
-            Some(problem) => Err(DataError::Inconsistent {
-                name: dataset.name,
-                problem,
-            }),
+            Some(problem) => Err(DataError::Inconsistent { name: dataset.name, problem }),
         }
     }
 
     fn contradiction(&self) -> Option<String> {
         let (n, h, w, c) = (self.len(), self.height(), self.width(), self.channels);
         if n == 0 || c == 0 {
-            return Some(format!(
-                "{n} images with {c} channels: both must be positive"
-            ));
+            return Some(format!("{n} images with {c} channels: both must be positive"));
         }
-        if self
-            .size
-            .pixels()
-            .checked_mul(c)
-            .and_then(|image| image.checked_mul(n))
-            != Some(self.images.len())
+        if self.size.pixels().checked_mul(c).and_then(|image| image.checked_mul(n)) != Some(self.images.len())
         {
-            return Some(format!(
-                "{} bytes do not make {n} images of {h}x{w}x{c}",
-                self.images.len()
-            ));
+            return Some(format!("{} bytes do not make {n} images of {h}x{w}x{c}", self.images.len()));
         }
         let classes = self.class_names.len();
-        let (index, label) = self
-            .labels
-            .iter()
-            .enumerate()
-            .find(|&(_, &label)| label as usize >= classes)?;
-        Some(format!(
-            "image {index} has label {label}, but there are {classes} classes"
-        ))
+        let (index, label) = self.labels.iter().enumerate().find(|&(_, &label)| label as usize >= classes)?;
+        Some(format!("image {index} has label {label}, but there are {classes} classes"))
     }
 
     /// The name under which reports mention this data set.
@@ -172,13 +146,7 @@ impl Dataset {
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
-        for number in [
-            self.len(),
-            self.height(),
-            self.width(),
-            self.channels,
-            self.classes(),
-        ] {
+        for number in [self.len(), self.height(), self.width(), self.channels, self.classes()] {
             hash.update((number as u64).to_le_bytes());
         }
         for name in &self.class_names {
@@ -216,22 +184,16 @@ impl Dataset {
             return Ok(self);
         }
         let images = resize_all(&self, size)?;
-        Ok(Self {
-            images,
-            size,
-            ..self
-        })
+        Ok(Self { images, size, ..self })
     }
 
     /// Whether every index is that of an image.
     pub(super) fn check_indices(&self, indices: &[usize]) -> Result<(), DataError> {
         match indices.iter().find(|&&index| index >= self.len()) {
             None => Ok(()),
-            Some(&index) => Err(DataError::IndexOutOfRange {
-                name: self.name.clone(),
-                index,
-                len: self.len(),
-            }),
+            Some(&index) => {
+                Err(DataError::IndexOutOfRange { name: self.name.clone(), index, len: self.len() })
+            }
         }
     }
 }
@@ -262,41 +224,19 @@ mod tests {
                 .unwrap_err()
                 .to_string()
         };
-        assert_eq!(
-            message(0, vec![], 1, 2),
-            "data set d: 0 images with 1 channels: both must be positive"
-        );
-        assert_eq!(
-            message(0, vec![0], 0, 2),
-            "data set d: 1 images with 0 channels: both must be positive"
-        );
-        assert_eq!(
-            message(7, vec![0, 1], 1, 2),
-            "data set d: 7 bytes do not make 2 images of 2x2x1"
-        );
-        assert_eq!(
-            message(8, vec![0, 2], 1, 2),
-            "data set d: image 1 has label 2, but there are 2 classes"
-        );
+        assert_eq!(message(0, vec![], 1, 2), "data set d: 0 images with 1 channels: both must be positive");
+        assert_eq!(message(0, vec![0], 0, 2), "data set d: 1 images with 0 channels: both must be positive");
+        assert_eq!(message(7, vec![0, 1], 1, 2), "data set d: 7 bytes do not make 2 images of 2x2x1");
+        assert_eq!(message(8, vec![0, 2], 1, 2), "data set d: image 1 has label 2, but there are 2 classes");
     }
 
     #[test]
     fn the_fingerprint_covers_all_but_the_name() {
-        let make =
-            |name: &str, first: u8, labels: [u32; 2], (h, w): (usize, usize), class: &str| {
-                let size = ImageSize::new(h, w).unwrap();
-                let classes = vec![class.to_owned(), "b".to_owned()];
-                Dataset::new(
-                    name,
-                    vec![first, 1, 2, 3],
-                    labels.to_vec(),
-                    size,
-                    1,
-                    classes,
-                )
-                .unwrap()
-                .fingerprint()
-            };
+        let make = |name: &str, first: u8, labels: [u32; 2], (h, w): (usize, usize), class: &str| {
+            let size = ImageSize::new(h, w).unwrap();
+            let classes = vec![class.to_owned(), "b".to_owned()];
+            Dataset::new(name, vec![first, 1, 2, 3], labels.to_vec(), size, 1, classes).unwrap().fingerprint()
+        };
         let base = make("x", 0, [0, 1], (1, 2), "a");
         assert_eq!(base.len(), 64);
         assert_eq!(make("y", 0, [0, 1], (1, 2), "a"), base);
@@ -316,10 +256,7 @@ mod tests {
         let some = all.subset(&[7, 2]).unwrap();
         assert_eq!(some.labels(), [3, 2]);
         assert_eq!(some.images(), [all.image(7), all.image(2)].concat());
-        assert!(matches!(
-            all.subset(&[3, 10]),
-            Err(DataError::IndexOutOfRange { index: 10, .. })
-        ));
+        assert!(matches!(all.subset(&[3, 10]), Err(DataError::IndexOutOfRange { index: 10, .. })));
         assert!(all.subset(&[]).is_err());
     }
 
@@ -329,10 +266,7 @@ mod tests {
         let same = all.clone().resized(all.size()).unwrap();
         assert_eq!(same, all);
         let larger = all.clone().resized(ImageSize::new(8, 10).unwrap()).unwrap();
-        assert_eq!(
-            (larger.images().len(), larger.labels()),
-            (3 * 240, all.labels())
-        );
+        assert_eq!((larger.images().len(), larger.labels()), (3 * 240, all.labels()));
         assert_ne!(larger.image(0), larger.image(1));
     }
 }

@@ -57,10 +57,7 @@ mod tests {
         let source = embedded().unwrap();
         let (train, test) = (source.train(), source.test());
         assert_eq!(train.name(), "fashion-mnist-small (embedded)");
-        assert_eq!(
-            (train.height(), train.width(), train.channels()),
-            (28, 28, 1)
-        );
+        assert_eq!((train.height(), train.width(), train.channels()), (28, 28, 1));
         assert_eq!(train.class_counts(), [1000; 10]);
         assert_eq!(test.class_counts(), [200; 10]);
         assert_eq!(train.class_names()[0], "T-shirt/top");
@@ -70,11 +67,7 @@ mod tests {
         assert_eq!(source.test_origin(), TestOrigin::Own);
         let all: Vec<usize> = (0..train.len()).collect();
         let fitted = Normalisation::fit(train, &all).unwrap();
-        assert!(
-            (fitted.mean()[0] - GOLDEN_MEAN).abs() < 1e-6,
-            "{:?}",
-            fitted
-        );
+        assert!((fitted.mean()[0] - GOLDEN_MEAN).abs() < 1e-6, "{:?}", fitted);
         assert!((fitted.std()[0] - GOLDEN_STD).abs() < 1e-6, "{:?}", fitted);
     }
 
@@ -89,21 +82,10 @@ mod tests {
     #[test]
     fn the_readme_states_the_sums_of_the_files() {
         let readme = include_str!("../../datasets/fashion-mnist-small/README.md");
-        for (name, bytes) in [
-            TRAIN_IMAGES,
-            TRAIN_LABELS,
-            TEST_IMAGES,
-            TEST_LABELS,
-            CLASSES,
-        ] {
-            let digest: String = Sha256::digest(bytes)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+        for (name, bytes) in [TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS, CLASSES] {
+            let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
             let name = name.trim_start_matches("embedded/");
-            let row = readme
-                .lines()
-                .find(|line| line.contains(name) && line.contains(&digest));
+            let row = readme.lines().find(|line| line.contains(name) && line.contains(&digest));
             assert!(row.is_some(), "README.md lacks {digest} for {name}");
         }
     }

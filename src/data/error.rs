@@ -206,9 +206,6 @@ pub enum DataError {
 
 impl DataError {
     pub(super) fn io(path: &std::path::Path, source: io::Error) -> Self {
-        Self::Io {
-            path: path.to_owned(),
-            source,
-        }
+        Self::Io { path: path.to_owned(), source }
     }
 }

@@ -43,14 +43,8 @@ pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) {
 /// Writes the CIFAR-10 record files, `per_file` records each; the image of record `i` of a file
 /// has red `i`, green `100 + i` and blue = position in the plane modulo 256.
 pub(super) fn write_cifar(folder: &Path, per_file: u8) {
-    for file in [
-        "data_batch_1",
-        "data_batch_2",
-        "data_batch_3",
-        "data_batch_4",
-        "data_batch_5",
-        "test_batch",
-    ] {
+    for file in ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"]
+    {
         let mut bytes = Vec::new();
         for i in 0..per_file {
             bytes.push(i % 10);

@@ -56,11 +56,7 @@ pub(super) fn lies_in(folder: &Path) -> Result<bool, DataError> {
 }
 
 /// Reads the image folder at `size`, or at the most frequent size of its training images.
-pub(super) fn read(
-    folder: &Path,
-    name: &str,
-    size: Option<ImageSize>,
-) -> Result<DataSource, DataError> {
+pub(super) fn read(folder: &Path, name: &str, size: Option<ImageSize>) -> Result<DataSource, DataError> {
     let train_folder = folder.join(TRAIN_FOLDER);
     if !holds_labelled_images(&train_folder)? {
         let all = list(folder)?;
@@ -73,17 +69,11 @@ pub(super) fn read(
     let test_folder = find_test(folder)?;
     let test = test_folder.as_deref().map(list).transpose()?;
     if let (Some(test_folder), Some(test)) = (&test_folder, &test) {
-        check_same_classes(
-            (&train_folder, &train.classes),
-            (test_folder, &test.classes),
-        )?;
+        check_same_classes((&train_folder, &train.classes), (test_folder, &test.classes))?;
     }
     let headers = read_headers(&train.files)?;
     let test_headers = read_headers(test.as_ref().map_or(&[], |test| &test.files))?;
-    let has_colour = headers
-        .iter()
-        .chain(&test_headers)
-        .any(|header| header.has_colour);
+    let has_colour = headers.iter().chain(&test_headers).any(|header| header.has_colour);
     let size = size.map_or_else(|| most_frequent_size(&headers), Ok)?;
     let train = decode(train, name, size, has_colour)?;
     match test {
@@ -113,10 +103,7 @@ fn find_test(folder: &Path) -> Result<Option<PathBuf>, DataError> {
 
 /// The images of every class folder in `folder`.
 fn list(folder: &Path) -> Result<Listing, DataError> {
-    let mut listing = Listing {
-        classes: Vec::new(),
-        files: Vec::new(),
-    };
+    let mut listing = Listing { classes: Vec::new(), files: Vec::new() };
     for (label, class) in (0u32..).zip(subfolders(folder)?) {
         let images = images_in(&class)?;
         if images.is_empty() {
@@ -126,9 +113,7 @@ fn list(folder: &Path) -> Result<Listing, DataError> {
             });
         }
         listing.classes.push(base_name(&class));
-        listing
-            .files
-            .extend(images.into_iter().map(|image| (image, label)));
+        listing.files.extend(images.into_iter().map(|image| (image, label)));
     }
     Ok(listing)
 }
@@ -141,16 +126,8 @@ fn check_same_classes(
         return Ok(());
     }
     let only_in = |some: &[String], others: &[String]| {
-        let only: Vec<&str> = some
-            .iter()
-            .filter(|name| !others.contains(name))
-            .map(String::as_str)
-            .collect();
-        if only.is_empty() {
-            "none".to_owned()
-        } else {
-            only.join(", ")
-        }
+        let only: Vec<&str> = some.iter().filter(|name| !others.contains(name)).map(String::as_str).collect();
+        if only.is_empty() { "none".to_owned() } else { only.join(", ") }
     };
     Err(DataError::ClassesDiffer {
         train: train_folder.to_owned(),
@@ -167,17 +144,10 @@ fn read_headers(files: &[(PathBuf, u32)]) -> Result<Vec<Header>, DataError> {
         .map(|(path, _)| {
             let (decoder, orientation) = decoder(path)?;
             let (width, height) = decoder.dimensions();
-            let (height, width) = if swaps_sides(orientation) {
-                (width, height)
-            } else {
-                (height, width)
-            };
-            let size = ImageSize::new(height as usize, width as usize)
-                .map_err(|error| unreadable(path, &error))?;
-            Ok(Header {
-                size,
-                has_colour: decoder.color_type().has_color(),
-            })
+            let (height, width) = if swaps_sides(orientation) { (width, height) } else { (height, width) };
+            let size =
+                ImageSize::new(height as usize, width as usize).map_err(|error| unreadable(path, &error))?;
+            Ok(Header { size, has_colour: decoder.color_type().has_color() })
         })
         .collect();
     // Collected in order first, so that the error is that of the first file, whatever the threads.
@@ -194,18 +164,11 @@ fn most_frequent_size(headers: &[Header]) -> Result<ImageSize, DataError> {
         .into_iter()
         .min_by_key(|&(size, count)| (std::cmp::Reverse(count), size))
         .map(|(size, _)| size)
-        .ok_or(DataError::NoImages {
-            purpose: "training",
-        })
+        .ok_or(DataError::NoImages { purpose: "training" })
 }
 
 /// Decodes every image to `size`, in parallel.
-fn decode(
-    listing: Listing,
-    name: &str,
-    size: ImageSize,
-    has_colour: bool,
-) -> Result<Dataset, DataError> {
+fn decode(listing: Listing, name: &str, size: ImageSize, has_colour: bool) -> Result<Dataset, DataError> {
     let channels = if has_colour { 3 } else { 1 };
     let files = &listing.files;
     let mut images = zeroed_images(name, files.len(), size, channels)?;
@@ -216,22 +179,13 @@ fn decode(
     Dataset::new(name, images, labels, size, channels, listing.classes)
 }
 
-fn decode_into(
-    path: &Path,
-    output: &mut [u8],
-    size: ImageSize,
-    has_colour: bool,
-) -> Result<(), DataError> {
+fn decode_into(path: &Path, output: &mut [u8], size: ImageSize, has_colour: bool) -> Result<(), DataError> {
     let (decoder, orientation) = decoder(path)?;
-    let mut image =
-        DynamicImage::from_decoder(decoder).map_err(|error| unreadable(path, &error))?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| unreadable(path, &error))?;
     image.apply_orientation(orientation);
     let from = ImageSize::new(image.height() as usize, image.width() as usize)?;
-    let (pixels, channels) = if has_colour {
-        (image.into_rgb8().into_raw(), 3)
-    } else {
-        (image.into_luma8().into_raw(), 1)
-    };
+    let (pixels, channels) =
+        if has_colour { (image.into_rgb8().into_raw(), 3) } else { (image.into_luma8().into_raw(), 1) };
     resize_into(&pixels, from, output, size, channels).map_err(|reason| unreadable(path, &reason))
 }
 
@@ -240,12 +194,8 @@ fn decoder(path: &Path) -> Result<(impl ImageDecoder, Orientation), DataError> {
     let reader = ImageReader::open(path)
         .and_then(ImageReader::with_guessed_format)
         .map_err(|source| DataError::io(path, source))?;
-    let mut decoder = reader
-        .into_decoder()
-        .map_err(|error| unreadable(path, &error))?;
-    let orientation = decoder
-        .orientation()
-        .map_err(|error| unreadable(path, &error))?;
+    let mut decoder = reader.into_decoder().map_err(|error| unreadable(path, &error))?;
+    let orientation = decoder.orientation().map_err(|error| unreadable(path, &error))?;
     Ok((decoder, orientation))
 }
 
@@ -260,10 +210,7 @@ fn swaps_sides(orientation: Orientation) -> bool {
 }
 
 fn unreadable(path: &Path, reason: &impl ToString) -> DataError {
-    DataError::UnreadableImage {
-        path: path.to_owned(),
-        reason: reason.to_string(),
-    }
+    DataError::UnreadableImage { path: path.to_owned(), reason: reason.to_string() }
 }
 
 /// Whether some subfolder of `folder` holds images; false if there is no such folder.
@@ -287,11 +234,8 @@ fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
 
 fn images_in(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let is_image = |path: &Path| {
-        path.extension().is_some_and(|extension| {
-            EXTENSIONS
-                .iter()
-                .any(|known| extension.eq_ignore_ascii_case(known))
-        })
+        path.extension()
+            .is_some_and(|extension| EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)))
     };
     let mut paths = entries(folder)?;
     paths.retain(|path| is_image(path) && path.is_file());
@@ -313,10 +257,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
 }
 
 fn base_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -39,15 +39,11 @@ impl PartFiles {
             ["-", "."]
                 .iter()
                 .flat_map(|separator| {
-                    ["", ".gz"]
-                        .map(|end| folder.join(format!("{prefix}-{stem}{separator}{kind}{end}")))
+                    ["", ".gz"].map(|end| folder.join(format!("{prefix}-{stem}{separator}{kind}{end}")))
                 })
                 .find(|path| path.is_file())
         };
-        Self {
-            images: first("images", "idx3-ubyte"),
-            labels: first("labels", "idx1-ubyte"),
-        }
+        Self { images: first("images", "idx3-ubyte"), labels: first("labels", "idx1-ubyte") }
     }
 
     fn is_absent(&self) -> bool {
@@ -70,9 +66,7 @@ impl PartFiles {
 
 /// Whether `folder` holds any of the four files, whatever their separator and compression.
 pub(super) fn lies_in(folder: &Path) -> bool {
-    ["train", "t10k"]
-        .iter()
-        .any(|prefix| !PartFiles::find(folder, prefix).is_absent())
+    ["train", "t10k"].iter().any(|prefix| !PartFiles::find(folder, prefix).is_absent())
 }
 
 /// Reads `folder`; a plain file is preferred to a compressed one. Without a t10k part a sixth of
@@ -81,11 +75,7 @@ pub(super) fn lies_in(folder: &Path) -> bool {
 pub(super) fn read(folder: &Path, name: &str) -> Result<DataSource, DataError> {
     let train = PartFiles::find(folder, "train").read(folder, "train")?;
     let test_files = PartFiles::find(folder, "t10k");
-    let test = if test_files.is_absent() {
-        None
-    } else {
-        Some(test_files.read(folder, "t10k")?)
-    };
+    let test = if test_files.is_absent() { None } else { Some(test_files.read(folder, "t10k")?) };
     let names = ["classes.txt", "labels.txt"]
         .iter()
         .map(|file| folder.join(file))
@@ -144,12 +134,7 @@ pub(super) fn read_part(images: ByteStream, labels: ByteStream) -> Result<Part, 
             labels: labels.len(),
         });
     }
-    Ok(Part {
-        size,
-        pixels,
-        labels,
-        labels_path,
-    })
+    Ok(Part { size, pixels, labels, labels_path })
 }
 
 fn read_images(mut stream: ByteStream) -> Result<(usize, ImageSize, Vec<u8>), DataError> {

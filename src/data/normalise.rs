@@ -54,9 +54,7 @@ impl Normalisation {
     /// When `indices` is empty or has an index beyond the last image.
     pub fn fit(dataset: &Dataset, indices: &[usize]) -> Result<Self, DataError> {
         if indices.is_empty() {
-            return Err(DataError::NoImages {
-                purpose: "the mean and standard deviation",
-            });
+            return Err(DataError::NoImages { purpose: "the mean and standard deviation" });
         }
         dataset.check_indices(indices)?;
         let channels = dataset.channels();
@@ -101,16 +99,11 @@ impl Normalisation {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts lie far below 2^53")]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the result is meant as f32"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "the result is meant as f32")]
 fn mean_and_std(histogram: &[u64; 256]) -> (f32, f32) {
     let moment = |power: u32| -> f64 {
-        let sum: u128 = (0u128..)
-            .zip(histogram)
-            .map(|(value, &count)| value.pow(power) * u128::from(count))
-            .sum();
+        let sum: u128 =
+            (0u128..).zip(histogram).map(|(value, &count)| value.pow(power) * u128::from(count)).sum();
         sum as f64
     };
     let count = moment(0);
@@ -150,10 +143,7 @@ mod tests {
             let values = || pixels().map(|&pixel| f64::from(table[usize::from(pixel)]));
             let mean = values().sum::<f64>() / 400.0;
             let variance = values().map(|v| v * v).sum::<f64>() / 400.0;
-            assert!(
-                mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-5,
-                "{mean} {variance}"
-            );
+            assert!(mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-5, "{mean} {variance}");
         }
     }
 
@@ -161,10 +151,7 @@ mod tests {
     fn json_round_trip_and_refusals() {
         let fitted = Normalisation::fit(&dataset(4, 3, 3, 3, 2), &[0, 3]).unwrap();
         let text = serde_json::to_string(&fitted).unwrap();
-        assert_eq!(
-            serde_json::from_str::<Normalisation>(&text).unwrap(),
-            fitted
-        );
+        assert_eq!(serde_json::from_str::<Normalisation>(&text).unwrap(), fitted);
         for bad in [
             r#"{"mean":[0.1],"std":[0.0]}"#,
             r#"{"mean":[0.1],"std":[-1.0]}"#,
@@ -179,10 +166,7 @@ mod tests {
     #[test]
     fn no_images_and_unknown_images_are_errors() {
         let dataset = dataset(4, 1, 1, 1, 2);
-        assert!(matches!(
-            Normalisation::fit(&dataset, &[]),
-            Err(DataError::NoImages { .. })
-        ));
+        assert!(matches!(Normalisation::fit(&dataset, &[]), Err(DataError::NoImages { .. })));
         assert!(matches!(
             Normalisation::fit(&dataset, &[4]),
             Err(DataError::IndexOutOfRange { index: 4, .. })

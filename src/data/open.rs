@@ -62,21 +62,13 @@ fn read(path: &Path, size: Option<ImageSize>) -> Result<DataSource, DataError> {
     if folder::lies_in(path)? {
         return folder::read(path, &name, size);
     }
-    Err(DataError::Unrecognised {
-        path: path.to_owned(),
-        looked_for: LOOKED_FOR,
-        found: listing(&found),
-    })
+    Err(DataError::Unrecognised { path: path.to_owned(), looked_for: LOOKED_FOR, found: listing(&found) })
 }
 
 /// The last component of the resolved path, so that `.` has a name too.
 fn folder_name(path: &Path) -> String {
     let resolved = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    resolved
-        .file_name()
-        .unwrap_or(resolved.as_os_str())
-        .to_string_lossy()
-        .into_owned()
+    resolved.file_name().unwrap_or(resolved.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// The first few of `names`, or "nothing".
@@ -106,17 +98,10 @@ mod tests {
             write(folder.path(), &format!("file{i}.parquet"), b"");
         }
         let message = open(folder.path()).unwrap_err().to_string();
-        for expected in [
-            "train-images-idx3-ubyte[.gz]",
-            "data_batch_1.bin",
-            "train/<class>/",
-        ] {
+        for expected in ["train-images-idx3-ubyte[.gz]", "data_batch_1.bin", "train/<class>/"] {
             assert!(message.contains(expected), "{message}");
         }
-        assert!(
-            message.contains("found file0.parquet, file1.parquet, "),
-            "{message}"
-        );
+        assert!(message.contains("found file0.parquet, file1.parquet, "), "{message}");
         assert!(message.ends_with("file7.parquet and 2 more"), "{message}");
     }
 
@@ -126,10 +111,7 @@ mod tests {
         write(folder.path(), "file", b"");
         for name in ["missing", "file"] {
             let error = open(&folder.path().join(name)).unwrap_err();
-            assert!(
-                matches!(&error, DataError::Io { path, .. } if path.ends_with(name)),
-                "{error}"
-            );
+            assert!(matches!(&error, DataError::Io { path, .. } if path.ends_with(name)), "{error}");
         }
     }
 
@@ -139,32 +121,16 @@ mod tests {
         write_cifar(folder.path(), 1);
         let source = open_at(folder.path(), ImageSize::new(16, 8).unwrap()).unwrap();
         let train = source.train();
-        assert_eq!(
-            (train.height(), train.width(), train.channels()),
-            (16, 8, 3)
-        );
-        assert!(
-            train
-                .images()
-                .chunks_exact(3)
-                .all(|pixel| pixel[..2] == [0, 100])
-        );
+        assert_eq!((train.height(), train.width(), train.channels()), (16, 8, 3));
+        assert!(train.images().chunks_exact(3).all(|pixel| pixel[..2] == [0, 100]));
     }
 
     #[test]
     fn idx_files_win_over_class_folders() {
         let folder = tempdir().unwrap();
         write(folder.path(), "class/1.png", b"never read");
-        write(
-            folder.path(),
-            "train-images-idx3-ubyte",
-            &idx(&[2, 1, 1], &[1, 2]),
-        );
-        write(
-            folder.path(),
-            "train-labels-idx1-ubyte",
-            &idx(&[2], &[0, 0]),
-        );
+        write(folder.path(), "train-images-idx3-ubyte", &idx(&[2, 1, 1], &[1, 2]));
+        write(folder.path(), "train-labels-idx1-ubyte", &idx(&[2], &[0, 0]));
         assert_eq!(open(folder.path()).unwrap().train().len(), 1);
     }
 }

@@ -39,11 +39,7 @@ impl Prefetch {
                 }
             })
             .map_err(|source| DataError::Thread { source })?;
-        Ok(Self {
-            receiver: Some(receiver),
-            thread: Some(thread),
-            left,
-        })
+        Ok(Self { receiver: Some(receiver), thread: Some(thread), left })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Bringing images to one size: bilinear interpolation, with antialiasing when shrinking.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::imageops::{FilterType, resize};
+use image::{ImageBuffer, Luma, LumaA, Pixel, Rgb, Rgba};
 use rayon::prelude::*;
 
 use super::dataset::Dataset;
@@ -25,18 +25,10 @@ impl ImageSize {
     /// # Errors
     /// When a side is zero or above [`Self::MAX_SIDE`].
     pub fn new(height: usize, width: usize) -> Result<Self, DataError> {
-        let side = |side: usize| {
-            u32::try_from(side)
-                .ok()
-                .filter(|_| (1..=Self::MAX_SIDE).contains(&side))
-        };
+        let side = |side: usize| u32::try_from(side).ok().filter(|_| (1..=Self::MAX_SIDE).contains(&side));
         match (side(height), side(width)) {
             (Some(height), Some(width)) => Ok(Self { height, width }),
-            _ => Err(DataError::ImageSize {
-                height,
-                width,
-                max: Self::MAX_SIDE,
-            }),
+            _ => Err(DataError::ImageSize { height, width, max: Self::MAX_SIDE }),
         }
     }
 
@@ -86,24 +78,30 @@ pub(super) fn resize_into(
         output.copy_from_slice(input);
         return Ok(());
     }
-    let pixel = match channels {
-        1 => PixelType::U8,
-        2 => PixelType::U8x2,
-        3 => PixelType::U8x3,
-        4 => PixelType::U8x4,
-        _ => return Err(format!("cannot resize images of {channels} channels")),
-    };
-    let text = |error: &dyn std::error::Error| error.to_string();
-    let source = ImageRef::new(from.width, from.height, input, pixel).map_err(|e| text(&e))?;
-    let mut target =
-        Image::from_slice_u8(to.width, to.height, output, pixel).map_err(|e| text(&e))?;
-    // Channels are data here, none of them is an alpha channel to multiply by.
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .use_alpha(false);
-    Resizer::new()
-        .resize(&source, &mut target, &options)
-        .map_err(|e| text(&e))
+    // Channels are data here: none of them is an alpha channel to multiply by.
+    match channels {
+        1 => resize_as::<Luma<u8>>(input, from, output, to),
+        2 => resize_as::<LumaA<u8>>(input, from, output, to),
+        3 => resize_as::<Rgb<u8>>(input, from, output, to),
+        4 => resize_as::<Rgba<u8>>(input, from, output, to),
+        _ => Err(format!("cannot resize images of {channels} channels")),
+    }
+}
+
+fn resize_as<P: Pixel<Subpixel = u8> + 'static>(
+    input: &[u8],
+    from: ImageSize,
+    output: &mut [u8],
+    to: ImageSize,
+) -> Result<(), String> {
+    let source: ImageBuffer<P, &[u8]> =
+        ImageBuffer::from_raw(from.width, from.height, input).ok_or("the image is shorter than its size")?;
+    let resized = resize(&source, to.width, to.height, FilterType::Triangle).into_raw();
+    if resized.len() != output.len() {
+        return Err("the target is not of the size asked for".to_owned());
+    }
+    output.copy_from_slice(&resized);
+    Ok(())
 }
 
 /// The pixels of all images of `dataset` at another size, `[n, h, w, c]`.
@@ -111,12 +109,8 @@ pub(super) fn resize_all(dataset: &Dataset, to: ImageSize) -> Result<Vec<u8>, Da
     let channels = dataset.channels();
     let mut images = zeroed_images(dataset.name(), dataset.len(), to, channels)?;
     fill_images(&mut images, to.pixels() * channels, |index, output| {
-        resize_into(dataset.image(index), dataset.size(), output, to, channels).map_err(|problem| {
-            DataError::Inconsistent {
-                name: dataset.name().to_owned(),
-                problem,
-            }
-        })
+        resize_into(dataset.image(index), dataset.size(), output, to, channels)
+            .map_err(|problem| DataError::Inconsistent { name: dataset.name().to_owned(), problem })
     })?;
     Ok(images)
 }
@@ -135,9 +129,7 @@ pub(super) fn zeroed_images(
         width: size.width(),
         channels,
     };
-    let len = count
-        .checked_mul(size.pixels() * channels)
-        .ok_or_else(too_large)?;
+    let len = count.checked_mul(size.pixels() * channels).ok_or_else(too_large)?;
     let mut images = Vec::new();
     images.try_reserve_exact(len).map_err(|_| too_large())?;
     images.resize(len, 0);

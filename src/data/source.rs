@@ -45,9 +45,7 @@ impl DataSource {
             let ((h, w, c), (th, tw, tc)) = (shape(&train), shape(&test));
             return Err(DataError::Inconsistent {
                 name: train.name().to_owned(),
-                problem: format!(
-                    "training images are {h}x{w}x{c}, but test images are {th}x{tw}x{tc}"
-                ),
+                problem: format!("training images are {h}x{w}x{c}, but test images are {th}x{tw}x{tc}"),
             });
         }
         if train.class_names() != test.class_names() {
@@ -56,11 +54,7 @@ impl DataSource {
                 problem: "the training and the test part have different class names".to_owned(),
             });
         }
-        Ok(Self {
-            train,
-            test,
-            test_origin: TestOrigin::Own,
-        })
+        Ok(Self { train, test, test_origin: TestOrigin::Own })
     }
 
     /// Splits images that came without a test part; see [`TestOrigin::SetApart`].
@@ -69,10 +63,7 @@ impl DataSource {
     /// When a class has fewer than two images.
     pub fn set_apart(all: &Dataset) -> Result<Self, DataError> {
         if let Some(class) = all.class_counts().iter().position(|&count| count == 1) {
-            return Err(DataError::ClassTooSmall {
-                class: all.class_names()[class].clone(),
-                count: 1,
-            });
+            return Err(DataError::ClassTooSmall { class: all.class_names()[class].clone(), count: 1 });
         }
         let split = holdout(all.labels(), SET_APART_FRACTION, SET_APART_SEED)?;
         Ok(Self {
@@ -135,9 +126,8 @@ mod tests {
 
     #[test]
     fn parts_with_different_classes_do_not_join() {
-        let message = DataSource::new(dataset(4, 1, 1, 1, 2), dataset(4, 1, 1, 1, 3))
-            .unwrap_err()
-            .to_string();
+        let message =
+            DataSource::new(dataset(4, 1, 1, 1, 2), dataset(4, 1, 1, 1, 3)).unwrap_err().to_string();
         assert!(message.ends_with("different class names"), "{message}");
     }
 
@@ -145,9 +135,7 @@ mod tests {
     fn the_fingerprint_covers_both_parts_in_their_roles() {
         let (a, b) = (dataset(4, 1, 1, 1, 2), dataset(6, 1, 1, 1, 2));
         let joined = |train: &Dataset, test: &Dataset| {
-            DataSource::new(train.clone(), test.clone())
-                .unwrap()
-                .fingerprint()
+            DataSource::new(train.clone(), test.clone()).unwrap().fingerprint()
         };
         assert_eq!(joined(&a, &b), joined(&a, &b));
         assert_ne!(joined(&a, &b), joined(&b, &a));

@@ -31,16 +31,10 @@ pub fn holdout(labels: &[u32], fraction: f64, seed: u64) -> Result<Split, DataEr
     if labels.is_empty() {
         return Err(DataError::NoImages { purpose: "a split" });
     }
-    let mut split = Split {
-        search: Vec::new(),
-        validation: Vec::new(),
-    };
+    let mut split = Split { search: Vec::new(), validation: Vec::new() };
     for (label, mut members) in members_by_class(labels) {
         if members.len() < 2 {
-            return Err(DataError::ClassTooSmall {
-                class: label.to_string(),
-                count: members.len(),
-            });
+            return Err(DataError::ClassTooSmall { class: label.to_string(), count: members.len() });
         }
         members.shuffle(&mut seed::rng(seed, "data/holdout", u64::from(label)));
         let rest = members.split_off(held_out(members.len(), fraction));
@@ -120,26 +114,17 @@ mod tests {
     fn other_classes_do_not_change_the_choice() {
         let labels: Vec<u32> = (0..100).map(|i| i % 2).collect();
         let more: Vec<u32> = labels.iter().copied().chain([7; 50]).collect();
-        let (few, many) = (
-            holdout(&labels, 0.3, 5).unwrap(),
-            holdout(&more, 0.3, 5).unwrap(),
-        );
+        let (few, many) = (holdout(&labels, 0.3, 5).unwrap(), holdout(&more, 0.3, 5).unwrap());
         assert!(many.validation.starts_with(&few.validation));
     }
 
     #[test]
     fn impossible_splits_are_errors() {
-        assert!(matches!(
-            holdout(&[], 0.5, 0),
-            Err(DataError::NoImages { .. })
-        ));
+        assert!(matches!(holdout(&[], 0.5, 0), Err(DataError::NoImages { .. })));
         let error = holdout(&[3, 3, 8], 0.5, 0).unwrap_err().to_string();
         assert!(error.starts_with("class 8 has 1 image(s)"), "{error}");
         for fraction in [0.0, 1.0, -0.5, f64::NAN] {
-            assert!(matches!(
-                holdout(&[1, 1], fraction, 0),
-                Err(DataError::Fraction { .. })
-            ));
+            assert!(matches!(holdout(&[1, 1], fraction, 0), Err(DataError::Fraction { .. })));
         }
     }
 }

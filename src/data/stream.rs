@@ -31,22 +31,13 @@ impl<'a> ByteStream<'a> {
         if path.extension().is_some_and(|extension| extension == "gz") {
             Self::gzip(path, reader)
         } else {
-            Ok(Self {
-                path: path.to_owned(),
-                reader: Box::new(reader),
-                offset: 0,
-            })
+            Ok(Self { path: path.to_owned(), reader: Box::new(reader), offset: 0 })
         }
     }
 
     /// Reads gzip bytes; `path` stands in error messages.
-    pub(super) fn gzip(
-        path: &Path,
-        mut compressed: impl io::BufRead + 'a,
-    ) -> Result<Self, DataError> {
-        let start = compressed
-            .fill_buf()
-            .map_err(|source| DataError::io(path, source))?;
+    pub(super) fn gzip(path: &Path, mut compressed: impl io::BufRead + 'a) -> Result<Self, DataError> {
+        let start = compressed.fill_buf().map_err(|source| DataError::io(path, source))?;
         if !start.starts_with(&GZIP_MAGIC) {
             return Err(DataError::Malformed {
                 path: path.to_owned(),
@@ -56,11 +47,7 @@ impl<'a> ByteStream<'a> {
                 remedy: "fetch the file again, or drop .gz from its name if it is not compressed",
             });
         }
-        Ok(Self {
-            path: path.to_owned(),
-            reader: Box::new(MultiGzDecoder::new(compressed)),
-            offset: 0,
-        })
+        Ok(Self { path: path.to_owned(), reader: Box::new(MultiGzDecoder::new(compressed)), offset: 0 })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -111,13 +98,7 @@ impl<'a> ByteStream<'a> {
         found: String,
         remedy: &'static str,
     ) -> DataError {
-        DataError::Malformed {
-            path: self.path.clone(),
-            offset,
-            expected,
-            found,
-            remedy,
-        }
+        DataError::Malformed { path: self.path.clone(), offset, expected, found, remedy }
     }
 
     fn up_to(&mut self, limit: u64) -> Result<Vec<u8>, DataError> {

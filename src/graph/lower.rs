@@ -2,7 +2,8 @@
 
 use super::node::{BlockSpan, Node, NodeId, Place, Role};
 use super::ops::{
-    Activate, Add, BatchNorm, Conv, Depthwise, Dropout, GlobalPool, Linear, Operation, Operator, SqueezeExcite,
+    Activate, Add, BatchNorm, Conv, Depthwise, Dropout, GlobalPool, Linear, Operation, Operator,
+    SqueezeExcite,
 };
 use super::{LayerGraph, Receptive, Shape};
 use crate::spec::block::{self, Shortcut};
@@ -49,7 +50,8 @@ impl LayerGraph {
     /// The operators of one block (`None`: the classifier) on its own.
     pub fn lower_block(block: Option<&BlockSpec>, around: Surroundings) -> Self {
         let Surroundings { input, classes, padding, batch_norm } = around;
-        let mut lowering = Lowering { nodes: Vec::with_capacity(12), spans: Vec::with_capacity(1), padding, batch_norm };
+        let mut lowering =
+            Lowering { nodes: Vec::with_capacity(12), spans: Vec::with_capacity(1), padding, batch_norm };
         let at = lowering.push(Operator::Input(input), Role::Image, &[]);
         match block {
             Some(block) => {
@@ -152,7 +154,11 @@ impl Lowering {
         }
         x = self.depthwise(b.kernel, b.stride, b.activation, x);
         if let Some(squeeze) = b.squeeze {
-            x = self.push(Operator::SqueezeExcite(SqueezeExcite { channels: b.hidden, squeeze }), Role::Se, &[x]);
+            x = self.push(
+                Operator::SqueezeExcite(SqueezeExcite { channels: b.hidden, squeeze }),
+                Role::Se,
+                &[x],
+            );
         }
         x = self.full(1, 1, b.channels, Role::Project, x);
         x = self.bn(Role::ProjectBn, x);

@@ -134,7 +134,8 @@ impl LatencyUnit {
             BlockSpec::DepthwiseSeparable(b) => (b.kernel, b.stride, span.input.channels, None, b.activation),
             BlockSpec::Conv(_) | BlockSpec::Pool | BlockSpec::Linear(_) => return None,
         };
-        let unit = Self::plain(UnitKind::InvertedResidual, span.input, span.output.channels, Some(activation));
+        let unit =
+            Self::plain(UnitKind::InvertedResidual, span.input, span.output.channels, Some(activation));
         let family = UnitFamily { kernel, stride, squeeze_excite: squeeze.is_some(), ..unit.family };
         Some(Self { family, expanded, squeeze: squeeze.unwrap_or(0), ..unit })
     }
@@ -150,27 +151,38 @@ impl LayerGraph {
         })
     }
 
-    fn operator_unit(&self, node: &Node, place: Place, activation: Option<Activation>) -> Option<LatencyUnit> {
+    fn operator_unit(
+        &self,
+        node: &Node,
+        place: Place,
+        activation: Option<Activation>,
+    ) -> Option<LatencyUnit> {
         let input = self.input_shape(node);
         let plain = |kind, activation| LatencyUnit::plain(kind, input, node.output.channels, activation);
         Some(match node.op {
             Operator::Conv(op) => plain(UnitKind::Conv, activation).with_window(op.receptive),
             Operator::Depthwise(op) => plain(UnitKind::Depthwise, activation).with_window(op.receptive),
-            Operator::SqueezeExcite(op) => LatencyUnit { squeeze: op.squeeze, ..plain(UnitKind::SqueezeExcite, None) },
+            Operator::SqueezeExcite(op) => {
+                LatencyUnit { squeeze: op.squeeze, ..plain(UnitKind::SqueezeExcite, None) }
+            }
             Operator::Add(_) => plain(UnitKind::Add, None),
             Operator::GlobalPool(_) => plain(UnitKind::Pool, None),
             Operator::Linear(_) if place == Place::Classifier => plain(UnitKind::Classifier, None),
             Operator::Linear(_) => plain(UnitKind::Linear, activation),
-            Operator::Input(_) | Operator::BatchNorm(_) | Operator::Activate(_) | Operator::Dropout(_) => return None,
+            Operator::Input(_) | Operator::BatchNorm(_) | Operator::Activate(_) | Operator::Dropout(_) => {
+                return None;
+            }
         })
     }
 }
 
 /// The activation that a runtime fuses into the operator before `rest`.
 fn fused_activation(rest: &[Node]) -> Option<Activation> {
-    rest.iter().take_while(|node| LayerGraph::is_fused_into_previous(&node.op)).find_map(|node| match node.op {
-        Operator::Activate(op) => Some(op.0),
-        _ => None,
+    rest.iter().take_while(|node| LayerGraph::is_fused_into_previous(&node.op)).find_map(|node| {
+        match node.op {
+            Operator::Activate(op) => Some(op.0),
+            _ => None,
+        }
     })
 }
 
@@ -224,7 +236,8 @@ mod tests {
     #[test]
     fn the_head_has_operator_units_only() {
         let graph = LayerGraph::lower(&spec::load("mobilenet_v3_small").expect("shipped"));
-        let tail: Vec<_> = graph.spans()[12..].iter().flat_map(|s| graph.operator_units(s)).map(|u| u.to_string()).collect();
+        let tail: Vec<_> =
+            graph.spans()[12..].iter().flat_map(|s| graph.operator_units(s)).map(|u| u.to_string()).collect();
         assert_eq!(
             tail,
             [

@@ -30,7 +30,8 @@ impl FromStr for Budget {
 
     fn from_str(text: &str) -> Result<Self, BudgetError> {
         let error = |reason| BudgetError { text: text.to_owned(), reason };
-        let unit_at = text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(|| error("the unit is missing"))?;
+        let unit_at =
+            text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(|| error("the unit is missing"))?;
         let (number, unit) = text.split_at(unit_at);
         let to_ms = match unit {
             "us" => 1e-3,

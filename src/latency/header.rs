@@ -10,8 +10,19 @@ const REQUIRED: [&str; 5] = ["device", "threads", "precision", "batch", "resolut
 
 /// All keys a table may state.
 const KNOWN: [&str; 13] = [
-    "device", "runtime", "threads", "precision", "batch", "resolution", "folded", "ignores", "method", "note", "source",
-    "licence", "date",
+    "device",
+    "runtime",
+    "threads",
+    "precision",
+    "batch",
+    "resolution",
+    "folded",
+    "ignores",
+    "method",
+    "note",
+    "source",
+    "licence",
+    "date",
 ];
 
 /// What a table says of its device and of how it was made.
@@ -46,12 +57,20 @@ impl TableHeader {
             let span = offset..offset + line.trim_end().len();
             offset += line.len();
             let Some((key, value)) = comment.split_once(':') else {
-                return Err(FileError::at(file, text, span, "a header line is not of the form `# key: value`"));
+                return Err(FileError::at(
+                    file,
+                    text,
+                    span,
+                    "a header line is not of the form `# key: value`",
+                ));
             };
             let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
             if !KNOWN.contains(&key.as_str()) {
                 return Err(FileError::at(file, text, span, format!("unknown header key `{key}`"))
-                    .with_remedy(format!("known keys are {}; free text goes into `note`", KNOWN.join(", "))));
+                    .with_remedy(format!(
+                        "known keys are {}; free text goes into `note`",
+                        KNOWN.join(", ")
+                    )));
             }
             if entries.insert(key.clone(), value).is_some() {
                 return Err(FileError::at(file, text, span, format!("the header key `{key}` stands twice")));

@@ -116,9 +116,7 @@ pub enum FitError {
         found: usize,
     },
     /// A row can't be used.
-    #[error(
-        "row with channels {channels:?} and {latency_ms} ms: channels and latency must be positive"
-    )]
+    #[error("row with channels {channels:?} and {latency_ms} ms: channels and latency must be positive")]
     BadSample {
         /// `[c_in, expanded, c_out]` of the row.
         channels: [u32; 3],
@@ -190,21 +188,11 @@ impl ChannelModel {
         let channels: Vec<Channels> = samples.iter().map(|s| s.channels.map(f64::from)).collect();
         let latencies: Vec<f64> = samples.iter().map(|s| s.latency_ms).collect();
         let trend = CostTrend::fit(geometry, &channels, &latencies);
-        let points: Vec<Point> = channels
-            .iter()
-            .map(|&c| Point::new(geometry, &trend, c))
-            .collect();
-        let deviations: Vec<f64> = latencies
-            .iter()
-            .zip(&points)
-            .map(|(ms, p)| ms / p.trend_ms - 1.0)
-            .collect();
+        let points: Vec<Point> = channels.iter().map(|&c| Point::new(geometry, &trend, c)).collect();
+        let deviations: Vec<f64> =
+            latencies.iter().zip(&points).map(|(ms, p)| ms / p.trend_ms - 1.0).collect();
         let covariance = InverseCholesky::of(points.len(), NOISE, |row, column| {
-            let noise = if row == column {
-                points[row].noise
-            } else {
-                0.0
-            };
+            let noise = if row == column { points[row].noise } else { 0.0 };
             points[row].covariance(&points[column]) + noise
         });
         let weights = covariance.solve(&deviations);
@@ -229,11 +217,7 @@ impl ChannelModel {
     pub fn estimate(&self, channels: [u32; 3]) -> Result<Estimate, OutOfRange> {
         let kind = self.locate(channels)?;
         let point = Point::new(self.geometry, &self.trend, channels.map(f64::from));
-        let covariances: Vec<f64> = self
-            .points
-            .iter()
-            .map(|row| row.covariance(&point))
-            .collect();
+        let covariances: Vec<f64> = self.points.iter().map(|row| row.covariance(&point)).collect();
         let deviation = dot(&covariances, &self.weights);
         let white = self.covariance.whiten(&covariances);
         let unexplained = point.covariance(&point) - dot(&white, &white);
@@ -276,19 +260,10 @@ impl ChannelModel {
                 f64::from(asked) / f64::from(largest)
             };
             if smallest == largest {
-                return Err(OutOfRange::NeverVaried {
-                    name,
-                    asked,
-                    only: smallest,
-                });
+                return Err(OutOfRange::NeverVaried { name, asked, only: smallest });
             }
             if excess > EXTRAPOLATION_LIMIT {
-                return Err(OutOfRange::TooFar {
-                    name,
-                    asked,
-                    smallest,
-                    largest,
-                });
+                return Err(OutOfRange::TooFar { name, asked, smallest, largest });
             }
             kind = EstimateKind::Extrapolated;
         }
@@ -300,10 +275,7 @@ impl ChannelModel {
     fn check_expansion(&self, channels: [u32; 3]) -> Result<(), OutOfRange> {
         let expands = |[c_in, expanded, _]: [u32; 3]| c_in != expanded;
         let asked = expands(channels);
-        let seen = self
-            .samples
-            .iter()
-            .any(|sample| expands(sample.channels) == asked);
+        let seen = self.samples.iter().any(|sample| expands(sample.channels) == asked);
         if self.geometry.structure == Structure::InvertedResidual && !seen {
             return Err(OutOfRange::ExpansionUnseen { expands: asked });
         }
@@ -320,10 +292,7 @@ impl Estimate {
             return self;
         }
         let mean = surprises_ms.iter().sum::<f64>() / surprises_ms.len() as f64;
-        Self {
-            latency_ms: (self.latency_ms + mean).max(SMALLEST_FRACTION * self.latency_ms),
-            ..self
-        }
+        Self { latency_ms: (self.latency_ms + mean).max(SMALLEST_FRACTION * self.latency_ms), ..self }
     }
 }
 
@@ -331,25 +300,13 @@ fn check(structure: Structure, samples: &[Sample]) -> Result<(), FitError> {
     let usable = |sample: &&Sample| {
         sample.latency_ms > 0.0
             && sample.latency_ms.is_finite()
-            && structure
-                .coordinates()
-                .iter()
-                .all(|&place| sample.channels[place] > 0)
+            && structure.coordinates().iter().all(|&place| sample.channels[place] > 0)
     };
-    if let Some(&Sample {
-        channels,
-        latency_ms,
-    }) = samples.iter().find(|sample| !usable(sample))
-    {
-        return Err(FitError::BadSample {
-            channels,
-            latency_ms,
-        });
+    if let Some(&Sample { channels, latency_ms }) = samples.iter().find(|sample| !usable(sample)) {
+        return Err(FitError::BadSample { channels, latency_ms });
     }
     if samples.len() < FEWEST_ROWS {
-        return Err(FitError::TooFewRows {
-            found: samples.len(),
-        });
+        return Err(FitError::TooFewRows { found: samples.len() });
     }
     Ok(())
 }
@@ -358,10 +315,7 @@ fn check(structure: Structure, samples: &[Sample]) -> Result<(), FitError> {
 fn bounds(samples: &[Sample]) -> [(u32, u32); 3] {
     std::array::from_fn(|place| {
         samples.iter().fold((u32::MAX, 0), |(low, high), sample| {
-            (
-                low.min(sample.channels[place]),
-                high.max(sample.channels[place]),
-            )
+            (low.min(sample.channels[place]), high.max(sample.channels[place]))
         })
     })
 }

@@ -194,7 +194,11 @@ impl LatencyTable {
         let mut units = Vec::new();
         self.visit_units(graph, span, |found| units.extend(found));
         let variance: f64 = units.iter().map(|u| u.stddev_ms.unwrap_or(0.0).powi(2)).sum();
-        SpanLatency { latency_ms: units.iter().map(|u| u.latency_ms).sum(), stddev_ms: variance.sqrt(), units }
+        SpanLatency {
+            latency_ms: units.iter().map(|u| u.latency_ms).sum(),
+            stddev_ms: variance.sqrt(),
+            units,
+        }
     }
 
     /// Looks up a block as a whole if the table has such rows, else operator
@@ -258,7 +262,11 @@ impl LatencyTable {
     /// lies from what its own family predicts for it.
     fn sibling_surprises(&self, key: &LatencyUnit) -> Vec<f64> {
         let is_sibling = |family: &UnitFamily| {
-            let same = UnitFamily { kernel: key.family.kernel, squeeze_excite: key.family.squeeze_excite, ..*family };
+            let same = UnitFamily {
+                kernel: key.family.kernel,
+                squeeze_excite: key.family.squeeze_excite,
+                ..*family
+            };
             same == key.family && *family != key.family
         };
         let siblings = self.families.iter().filter(|(family, _)| is_sibling(family));

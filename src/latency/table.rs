@@ -90,7 +90,9 @@ impl LatencyTable {
     /// numbers and repeated rows, each with its place in the file.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
         let header = TableHeader::parse(file, text)?;
-        Reader { file, text, header: &header }.read().map(|(base, rows)| Self::new(file, header.clone(), base, rows))
+        Reader { file, text, header: &header }
+            .read()
+            .map(|(base, rows)| Self::new(file, header.clone(), base, rows))
     }
 
     /// A table of these rows.
@@ -102,7 +104,15 @@ impl LatencyTable {
         }
         let has_block_rows = rows.iter().any(|(unit, _)| unit.family.kind.is_block());
         let rows = rows.into_iter().collect();
-        Self { name: name.to_owned(), header, base, rows, families, has_block_rows, estimates: RwLock::default() }
+        Self {
+            name: name.to_owned(),
+            header,
+            base,
+            rows,
+            families,
+            has_block_rows,
+            estimates: RwLock::default(),
+        }
     }
 
     /// Number of rows, the base row not counted.
@@ -138,7 +148,9 @@ pub(super) fn channels(unit: &LatencyUnit) -> [u32; 3] {
 
 fn geometry(family: &UnitFamily) -> Geometry {
     let structure = match family.kind {
-        UnitKind::Conv | UnitKind::Linear | UnitKind::Classifier | UnitKind::SqueezeExcite => Structure::Dense,
+        UnitKind::Conv | UnitKind::Linear | UnitKind::Classifier | UnitKind::SqueezeExcite => {
+            Structure::Dense
+        }
         UnitKind::Depthwise | UnitKind::Add | UnitKind::Pool => Structure::PerChannel,
         UnitKind::InvertedResidual => Structure::InvertedResidual,
     };
@@ -161,7 +173,10 @@ type Rows = (Option<Row>, Vec<(LatencyUnit, Row)>);
 
 impl Reader<'_> {
     fn read(&self) -> Result<Rows, FileError> {
-        let mut csv = csv::ReaderBuilder::new().comment(Some(b'#')).trim(csv::Trim::All).from_reader(self.text.as_bytes());
+        let mut csv = csv::ReaderBuilder::new()
+            .comment(Some(b'#'))
+            .trim(csv::Trim::All)
+            .from_reader(self.text.as_bytes());
         let columns = csv.headers().map_err(|error| self.csv_error(&error))?.clone();
         self.check_columns(&columns)?;
         let mut base = None;
@@ -187,15 +202,31 @@ impl Reader<'_> {
             rows.push((unit, row));
         }
         if rows.is_empty() {
-            return Err(FileError::at(self.file, self.text, self.text.len()..self.text.len(), "the table has no rows"));
+            return Err(FileError::at(
+                self.file,
+                self.text,
+                self.text.len()..self.text.len(),
+                "the table has no rows",
+            ));
         }
         Ok((base, rows))
     }
 
     fn check_columns(&self, columns: &csv::StringRecord) -> Result<(), FileError> {
         const KNOWN: [&str; 13] = [
-            "op", "in_h", "in_w", "c_in", "c_out", "kernel", "stride", "expanded", "squeeze", "activation", "latency_ms",
-            "stddev_ms", "samples",
+            "op",
+            "in_h",
+            "in_w",
+            "c_in",
+            "c_out",
+            "kernel",
+            "stride",
+            "expanded",
+            "squeeze",
+            "activation",
+            "latency_ms",
+            "stddev_ms",
+            "samples",
         ];
         let place = Place { reader: self, columns, record: columns };
         for name in columns {
@@ -264,7 +295,8 @@ impl Place<'_> {
             return self.reader.csv_error(error);
         };
         let column = err.field().and_then(|index| self.columns.get(index as usize)).unwrap_or("op");
-        let value = self.columns.iter().position(|c| c == column).and_then(|i| self.record.get(i)).unwrap_or("");
+        let value =
+            self.columns.iter().position(|c| c == column).and_then(|i| self.record.get(i)).unwrap_or("");
         self.error(column, format!("`{value}` is no value for the column `{column}`"))
             .with_remedy("numbers are plain: 224, 0.75")
     }

@@ -77,7 +77,9 @@ impl Network {
         while at < nodes.len() {
             let input = |index: usize| -> Result<Tensor> {
                 let id = nodes[at].inputs()[index].index();
-                outputs[id].clone().ok_or_else(|| candle_core::Error::Msg(format!("{} has no input", self.names[at])))
+                outputs[id]
+                    .clone()
+                    .ok_or_else(|| candle_core::Error::Msg(format!("{} has no input", self.names[at])))
             };
             let activation = self.activation_behind(at);
             let output = match nodes[at].op {
@@ -86,7 +88,8 @@ impl Network {
                 Operator::Add(_) => (input(0)? + input(1)?)?,
                 _ => self.unary(at, &input(0)?, mode)?,
             };
-            let fused = matches!(nodes[at].op, Operator::BatchNorm(_)) && activation != kernels::Activation::Identity;
+            let fused =
+                matches!(nodes[at].op, Operator::BatchNorm(_)) && activation != kernels::Activation::Identity;
             at += if fused { 2 } else { 1 };
             outputs[at - 1] = Some(output);
             for (slot, &last) in outputs.iter_mut().zip(&last_use) {
@@ -103,7 +106,9 @@ impl Network {
         let expected = [height as usize, width as usize, channels as usize];
         match images.dims() {
             [_, rest @ ..] if rest == expected => Ok(()),
-            other => candle_core::bail!("images are {other:?}, the network takes [n, {height}, {width}, {channels}]"),
+            other => candle_core::bail!(
+                "images are {other:?}, the network takes [n, {height}, {width}, {channels}]"
+            ),
         }
     }
 
@@ -139,7 +144,9 @@ impl Network {
                 ops::pointwise(x, &self.tensor(at, "weight")?.flatten(1, 3)?)
             }
             Operator::Conv(op) => ops::conv(x, &self.tensor(at, "weight")?, self.window(node, op.receptive)),
-            Operator::Depthwise(op) => ops::depthwise(x, &self.tensor(at, "weight")?, self.window(node, op.receptive)),
+            Operator::Depthwise(op) => {
+                ops::depthwise(x, &self.tensor(at, "weight")?, self.window(node, op.receptive))
+            }
             Operator::Activate(op) => ops::activation(x, kernel_activation(op.0)),
             Operator::SqueezeExcite(_) => self.squeeze_excite(at, x),
             Operator::GlobalPool(_) => ops::global_average_pool(x),
@@ -176,7 +183,14 @@ impl Network {
         ops::channel_scale(x, &ops::activation(&gate, kernels::Activation::HardSigmoid)?)
     }
 
-    fn batch_norm(&self, at: usize, bn: BatchNorm, x: &Tensor, act: kernels::Activation, mode: Mode) -> Result<Tensor> {
+    fn batch_norm(
+        &self,
+        at: usize,
+        bn: BatchNorm,
+        x: &Tensor,
+        act: kernels::Activation,
+        mode: Mode,
+    ) -> Result<Tensor> {
         let (gamma, beta) = (self.tensor(at, "weight")?, self.tensor(at, "bias")?);
         let new_share = match mode {
             Mode::Evaluate => {
@@ -216,6 +230,7 @@ fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Result<Tensor> {
     let Mode::Train { seed, step } = mode else { return Ok(x.clone()) };
     let mut rng = seed::rng(seed, "dropout", step);
     let keep = (1.0 / (1.0 - rate)) as f32;
-    let mask: Vec<f32> = (0..x.elem_count()).map(|_| if rng.random_bool(rate) { 0.0 } else { keep }).collect();
+    let mask: Vec<f32> =
+        (0..x.elem_count()).map(|_| if rng.random_bool(rate) { 0.0 } else { keep }).collect();
     x * Tensor::from_vec(mask, x.dims(), &Device::Cpu)?.to_dtype(DType::F32)?
 }

@@ -81,14 +81,20 @@ mod tests {
     fn tensors_are_those_of_the_graph_and_depend_on_name_and_seed_only() {
         let graph = LayerGraph::lower(&spec::load("mobilenet_v3_small").expect("shipped"));
         let parameters = Parameters::initial(&graph, 7).expect("memory");
-        let trained: usize = parameters.iter().filter(|(_, t)| t.trained).map(|(_, t)| t.var.elem_count()).sum();
+        let trained: usize =
+            parameters.iter().filter(|(_, t)| t.trained).map(|(_, t)| t.var.elem_count()).sum();
         assert_eq!(trained, 2_542_856);
         let again = Parameters::initial(&graph, 7).expect("memory");
         let other = Parameters::initial(&graph, 8).expect("memory");
-        let values = |p: &Parameters, name: &str| p.get(name).expect(name).flatten_all().and_then(|t| t.to_vec1::<f32>()).expect(name);
+        let values = |p: &Parameters, name: &str| {
+            p.get(name).expect(name).flatten_all().and_then(|t| t.to_vec1::<f32>()).expect(name)
+        };
         let name = "blocks.4.expand.weight";
         assert_eq!(values(&parameters, name), values(&again, name));
         assert_ne!(values(&parameters, name), values(&other, name));
-        assert_ne!(values(&parameters, "blocks.5.expand.weight"), values(&parameters, "blocks.4.project.weight"));
+        assert_ne!(
+            values(&parameters, "blocks.5.expand.weight"),
+            values(&parameters, "blocks.4.project.weight")
+        );
     }
 }

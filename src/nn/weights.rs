@@ -36,7 +36,8 @@ pub enum WeightsError {
 /// If the file cannot be written; `path` is then as it was.
 pub fn save_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsError> {
     let failed = |reason: String| WeightsError::File { action: "write", path: path.to_owned(), reason };
-    let tensors: BTreeMap<_, _> = parameters.iter().map(|(name, info)| (name, info.var.as_tensor().clone())).collect();
+    let tensors: BTreeMap<_, _> =
+        parameters.iter().map(|(name, info)| (name, info.var.as_tensor().clone())).collect();
     let bytes = safetensors::serialize(&tensors, None).map_err(|e| failed(e.to_string()))?;
     crate::whole_file::write_whole_file(path, &bytes).map_err(|e| failed(e.to_string()))
 }
@@ -49,21 +50,28 @@ pub fn save_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsE
 pub fn load_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsError> {
     let failed = |reason: String| WeightsError::File { action: "read", path: path.to_owned(), reason };
     let bytes = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
-    let mut stored = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|e| failed(e.to_string()))?;
+    let mut stored =
+        candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|e| failed(e.to_string()))?;
     let mut found: Vec<(&candle_core::Var, Tensor)> = Vec::new();
     let mut differences = Vec::new();
     for (name, info) in parameters.iter() {
         match stored.remove(name) {
             Some(tensor) if tensor.dims() == info.var.dims() => found.push((&info.var, tensor)),
-            Some(tensor) => differences.push(format!("{name} is {:?}, not {:?}", tensor.dims(), info.var.dims())),
+            Some(tensor) => {
+                differences.push(format!("{name} is {:?}, not {:?}", tensor.dims(), info.var.dims()))
+            }
             None => differences.push(format!("{name} {:?} is missing", info.var.dims())),
         }
     }
-    let mut surplus: Vec<_> = stored.into_iter().map(|(name, t)| format!("{name} {:?} is not in the network", t.dims())).collect();
+    let mut surplus: Vec<_> =
+        stored.into_iter().map(|(name, t)| format!("{name} {:?} is not in the network", t.dims())).collect();
     surplus.sort();
     differences.extend(surplus);
     if !differences.is_empty() {
-        return Err(WeightsError::OtherNetwork { path: path.to_owned(), differences: differences.join("; ") });
+        return Err(WeightsError::OtherNetwork {
+            path: path.to_owned(),
+            differences: differences.join("; "),
+        });
     }
     for (var, tensor) in found {
         var.set(&tensor).map_err(|e| failed(e.to_string()))?;

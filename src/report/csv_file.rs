@@ -13,10 +13,7 @@ use super::error::write_file;
 ///
 /// # Errors
 /// [`ReportError::CsvRow`] names the file and the row that cannot be written as a line, [`ReportError::Write`] the file.
-pub fn write_csv<R: Serialize>(
-    path: &Path,
-    rows: impl IntoIterator<Item = R>,
-) -> Result<(), ReportError> {
+pub fn write_csv<R: Serialize>(path: &Path, rows: impl IntoIterator<Item = R>) -> Result<(), ReportError> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for (index, row) in rows.into_iter().enumerate() {
         writer.serialize(row).map_err(|source| ReportError::CsvRow {
@@ -25,10 +22,9 @@ pub fn write_csv<R: Serialize>(
             source,
         })?;
     }
-    let bytes = writer.into_inner().map_err(|refused| ReportError::Write {
-        path: path.to_path_buf(),
-        source: refused.into_error(),
-    })?;
+    let bytes = writer
+        .into_inner()
+        .map_err(|refused| ReportError::Write { path: path.to_path_buf(), source: refused.into_error() })?;
     write_file(path, &bytes)
 }
 

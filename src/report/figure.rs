@@ -12,15 +12,14 @@ use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text as SvgText};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{
-    Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBAColor, RGBColor, ShapeStyle,
-    TextStyle,
+    Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBAColor, RGBColor, ShapeStyle, TextStyle,
 };
 
 use super::ReportError;
+use super::error::write_file;
 use super::font::{self, Weight};
 use super::palette::Colour;
 use super::scene::{Anchor, At, HEIGHT, Mark, Scene, Text, WIDTH};
-use super::error::write_file;
 
 /// Drawing units per page pixel.
 const UNITS: u32 = 4;
@@ -88,13 +87,9 @@ fn png(scene: &Scene) -> Result<Vec<u8>, String> {
     let block = UNITS / PIXELS;
     let smooth = averaged(&drawn, width as usize, block as usize);
     let mut file = Vec::new();
-    png::PngEncoder::new_with_quality(
-        &mut file,
-        png::CompressionType::Best,
-        png::FilterType::Adaptive,
-    )
-    .write_image(&smooth, width / block, height / block, ExtendedColorType::Rgb8)
-    .map_err(|error| error.to_string())?;
+    png::PngEncoder::new_with_quality(&mut file, png::CompressionType::Best, png::FilterType::Adaptive)
+        .write_image(&smooth, width / block, height / block, ExtendedColorType::Rgb8)
+        .map_err(|error| error.to_string())?;
     Ok(file)
 }
 
@@ -146,9 +141,7 @@ fn paint_shape<B: DrawingBackend>(
                 stroke_width: units(*width).max(1).unsigned_abs(),
             };
             let strokes = dash.map_or_else(|| vec![points.clone()], |dash| dashes(points, dash));
-            strokes
-                .into_iter()
-                .try_for_each(|stroke| area.draw(&PathElement::new(placed(&stroke), style)))
+            strokes.into_iter().try_for_each(|stroke| area.draw(&PathElement::new(placed(&stroke), style)))
         }
         Mark::Area { rect, colour, opacity } => {
             let corners = placed(&[(rect.left, rect.top), (rect.right, rect.bottom)]);
@@ -158,9 +151,7 @@ fn paint_shape<B: DrawingBackend>(
             let centre = (units(centre.0), units(centre.1));
             area.draw(&Circle::new(centre, units(*radius), rgba(*colour, *opacity).filled()))
         }
-        Mark::Polygon { points, colour } => {
-            area.draw(&Polygon::new(placed(points), rgba(*colour, 1.0)))
-        }
+        Mark::Polygon { points, colour } => area.draw(&Polygon::new(placed(points), rgba(*colour, 1.0))),
         Mark::Text(_) => Ok(()),
     }
 }
@@ -180,8 +171,7 @@ fn dashes(points: &[At], (dash, gap): (f64, f64)) -> Vec<Vec<At>> {
     for pair in points.windows(2) {
         let (from, to) = (pair[0], pair[1]);
         let length = (to.0 - from.0).hypot(to.1 - from.1);
-        let at =
-            |d: f64| (from.0 + (to.0 - from.0) * d / length, from.1 + (to.1 - from.1) * d / length);
+        let at = |d: f64| (from.0 + (to.0 - from.0) * d / length, from.1 + (to.1 - from.1) * d / length);
         let mut start = -phase;
         while start < length {
             let (a, b) = (start.max(0.0), (start + dash).min(length));

@@ -61,12 +61,7 @@ pub(super) fn cut(text: &str, size: f64, weight: Weight, most: f64) -> String {
 
 /// Calls `pixel(x, y, coverage)` for every pixel that `text` touches when its baseline starts at the origin,
 /// with `size` pixels per em; `y` points downwards and coverage is in 0..=1.
-pub(super) fn rasterise(
-    text: &str,
-    size: f64,
-    weight: Weight,
-    mut pixel: impl FnMut(i32, i32, f64),
-) {
+pub(super) fn rasterise(text: &str, size: f64, weight: Weight, mut pixel: impl FnMut(i32, i32, f64)) {
     lay_out(text, size, weight, |id, left, _| {
         let glyph = Glyph { id, scale: scale(size, weight), position: point(left as f32, 0.0) };
         if let Some(outline) = font(weight).outline_glyph(glyph) {
@@ -108,7 +103,8 @@ mod tests {
 
     #[test]
     fn both_fonts_have_every_sign_that_figures_use() {
-        let signs = "AZaz09 %.,:;()[]+-/_=<>\u{2212}\u{2026}\u{d7}\u{b7}\u{2264}\u{2265}\u{b5}\u{e4}\u{2013}\u{2192}";
+        let signs =
+            "AZaz09 %.,:;()[]+-/_=<>\u{2212}\u{2026}\u{d7}\u{b7}\u{2264}\u{2265}\u{b5}\u{e4}\u{2013}\u{2192}";
         for weight in [Weight::Regular, Weight::Bold] {
             for sign in signs.chars() {
                 assert_ne!(font(weight).glyph_id(sign), GlyphId(0), "{sign:?} in {weight:?}");

@@ -6,16 +6,8 @@
 use super::scene::{At, Rect};
 
 /// Directions to try from a point in page coordinates, the free side of a maximised front (up and left) first.
-const DIRECTIONS: [At; 8] = [
-    (-1.0, -1.0),
-    (0.0, -1.0),
-    (-1.0, 0.0),
-    (1.0, 1.0),
-    (0.0, 1.0),
-    (1.0, 0.0),
-    (1.0, -1.0),
-    (-1.0, 1.0),
-];
+const DIRECTIONS: [At; 8] =
+    [(-1.0, -1.0), (0.0, -1.0), (-1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (1.0, 0.0), (1.0, -1.0), (-1.0, 1.0)];
 /// Distances from the edge of a point's marker to its label, in page pixels.
 const DISTANCES: [f64; 4] = [2.0, 9.0, 18.0, 30.0];
 /// From this distance on, a line leads from the point to its label.
@@ -66,9 +58,7 @@ impl Placer {
     /// Places a label of `(width, height)` beside a marker of `radius` around `point`; `None` when no place is free.
     pub(super) fn place(&mut self, point: At, radius: f64, size: (f64, f64)) -> Option<Placed> {
         let candidates = DISTANCES.iter().flat_map(|&distance| {
-            DIRECTIONS
-                .iter()
-                .map(move |&direction| beside(point, radius, size, direction, distance))
+            DIRECTIONS.iter().map(move |&direction| beside(point, radius, size, direction, distance))
         });
         let mut best: Option<(f64, Placed)> = None;
         for (rank, candidate) in candidates.enumerate() {
@@ -79,11 +69,7 @@ impl Placer {
             let covered = self.covered(&candidate.rect);
             let cost = rank as f64 + SOFT_COST * covered as f64;
             let better = best.is_none_or(|(least, _)| cost < least);
-            if covered <= MOST_COVERED
-                && better
-                && self.is_free(&candidate)
-                && self.is_distinct(&candidate)
-            {
+            if covered <= MOST_COVERED && better && self.is_free(&candidate) && self.is_distinct(&candidate) {
                 best = Some((cost, candidate));
             }
         }
@@ -122,9 +108,7 @@ impl Placer {
 
     /// Whether the leader, if any, can be told from the lines that are already there.
     fn is_distinct(&self, candidate: &Placed) -> bool {
-        candidate
-            .leader
-            .is_none_or(|leader| !self.lines.iter().any(|&line| runs_along(leader, line)))
+        candidate.leader.is_none_or(|leader| !self.lines.iter().any(|&line| runs_along(leader, line)))
     }
 
     fn covered(&self, rect: &Rect) -> usize {
@@ -136,9 +120,8 @@ impl Placer {
 fn beside(point: At, radius: f64, size: (f64, f64), direction: At, distance: f64) -> Placed {
     let diagonal = direction.0 != 0.0 && direction.1 != 0.0;
     let reach = (radius + distance) * if diagonal { std::f64::consts::FRAC_1_SQRT_2 } else { 1.0 };
-    let side = |at: f64, direction: f64, length: f64| {
-        at + direction * reach + length * (direction - 1.0) / 2.0
-    };
+    let side =
+        |at: f64, direction: f64, length: f64| at + direction * reach + length * (direction - 1.0) / 2.0;
     let (left, top) = (side(point.0, direction.0, size.0), side(point.1, direction.1, size.1));
     let rect = Rect { left, top, right: left + size.0, bottom: top + size.1 };
     let nearest = (point.0.clamp(rect.left, rect.right), point.1.clamp(rect.top, rect.bottom));

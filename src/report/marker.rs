@@ -34,10 +34,7 @@ pub(super) fn second_line(scene: &mut Scene, points: Vec<At>) {
 /// A retrained network: a diamond.
 pub(super) fn retrained(scene: &mut Scene, at: At) {
     for (radius, colour) in [(7.0, WHITE), (6.0, INK), (4.5, GREEN)] {
-        scene.polygon(
-            regular(at, radius, [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)]),
-            colour,
-        );
+        scene.polygon(regular(at, radius, [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)]), colour);
     }
 }
 
@@ -48,10 +45,7 @@ pub(super) fn reference(scene: &mut Scene, foot: At) {
 
 /// An arrow head that points right (`direction` 1) or left (-1) and ends at `tip`.
 pub(super) fn arrow(scene: &mut Scene, tip: At, direction: f64) {
-    scene.polygon(
-        regular(tip, 3.5, [(-1.9 * direction, -1.0), (-1.9 * direction, 1.0), (0.0, 0.0)]),
-        GREY,
-    );
+    scene.polygon(regular(tip, 3.5, [(-1.9 * direction, -1.0), (-1.9 * direction, 1.0), (0.0, 0.0)]), GREY);
 }
 
 /// A trial without a result: a cross.

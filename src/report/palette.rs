@@ -32,8 +32,7 @@ pub(super) fn ramp(position: f64) -> Colour {
 }
 
 fn mix(from: Colour, to: Colour, share: f64) -> Colour {
-    let channel =
-        |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * share).round() as u8;
+    let channel = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * share).round() as u8;
     Colour(channel(from.0, to.0), channel(from.1, to.1), channel(from.2, to.2))
 }
 

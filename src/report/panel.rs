@@ -47,8 +47,7 @@ impl Axis<'_> {
 pub(super) fn ticks_across(range: Range, width: f64, ticks: fn(Range, usize) -> Ticks) -> Ticks {
     let fits = |ticks: &Ticks| {
         let texts = ticks.values.iter().map(|&value| ticks.text(value));
-        let widest =
-            texts.map(|text| font::width(&text, TICK_SIZE, Weight::Regular)).fold(0.0, f64::max);
+        let widest = texts.map(|text| font::width(&text, TICK_SIZE, Weight::Regular)).fold(0.0, f64::max);
         ticks.values.len() as f64 * (widest + 12.0) <= width
     };
     let attempts = (2..=MOST_ACROSS).rev().map(|most| ticks(range, most));

@@ -98,13 +98,11 @@ impl ParetoPlot {
         self.check()?;
         let mut scene = Scene::default();
         let y_range = self.accuracy_range();
-        let y_axis =
-            Axis { ticks: Ticks::inside(y_range, 9).within(0.0, 100.0), label: &self.y_label };
+        let y_axis = Axis { ticks: Ticks::inside(y_range, 9).within(0.0, 100.0), label: &self.y_label };
         let sides = (y_axis.room_left(), WIDTH - panel::RIGHT);
         let x_range = self.latency_range();
         let x_axis = Axis {
-            ticks: panel::ticks_across(x_range, sides.1 - sides.0, Ticks::inside)
-                .within(0.0, f64::INFINITY),
+            ticks: panel::ticks_across(x_range, sides.1 - sides.0, Ticks::inside).within(0.0, f64::INFINITY),
             label: &self.x_label,
         };
         let lane = Lane::new(&self.references, x_range, sides);
@@ -204,12 +202,7 @@ impl ParetoPlot {
     fn draw_budget(&self, scene: &mut Scene, panel: &Panel) {
         let Some(budget) = self.budget_ms else { return };
         let x = panel.x_at(budget);
-        scene.dashed(
-            vec![(x, panel.frame.top - 3.0), (x, panel.frame.bottom)],
-            1.25,
-            INK,
-            (6.0, 4.0),
-        );
+        scene.dashed(vec![(x, panel.frame.top - 3.0), (x, panel.frame.bottom)], 1.25, INK, (6.0, 4.0));
         let text = format!("budget {} ms", brief(budget));
         let half = font::width(&text, 11.0, Weight::Regular) / 2.0;
         let at = (x.clamp(panel.frame.left + half, WIDTH - 8.0 - half), panel.frame.top - 8.0);
@@ -231,9 +224,7 @@ impl ParetoPlot {
     /// The front on the page, from the fastest to the slowest network.
     fn front_on_page(&self, panel: &Panel) -> Vec<(At, &str)> {
         let mut front: Vec<&FrontPoint> = self.front.iter().collect();
-        front.sort_by(|a, b| {
-            a.latency_ms.total_cmp(&b.latency_ms).then(a.accuracy.total_cmp(&b.accuracy))
-        });
+        front.sort_by(|a, b| a.latency_ms.total_cmp(&b.latency_ms).then(a.accuracy.total_cmp(&b.accuracy)));
         front.iter().map(|p| (panel.at(p.latency_ms, p.accuracy), p.label.as_str())).collect()
     }
 
@@ -273,8 +264,7 @@ impl ParetoPlot {
     /// A placer that knows all that is drawn in the panel.
     fn placer(&self, panel: &Panel, front: &[(At, &str)]) -> Placer {
         let mut placer = Placer::new(panel.frame.grown(-2.0));
-        let around =
-            |(x, y): At, r: f64| Rect { left: x - r, top: y - r, right: x + r, bottom: y + r };
+        let around = |(x, y): At, r: f64| Rect { left: x - r, top: y - r, right: x + r, bottom: y + r };
         for pair in steps(front.iter().map(|&(at, _)| at)).windows(2) {
             placer.keep_off_line(pair[0], pair[1]);
         }
@@ -327,9 +317,8 @@ mod tests {
         });
         let trials: Vec<Point> = trials.collect();
         let mut fastest_first = trials.clone();
-        fastest_first.sort_by(|a, b| {
-            a.latency_ms.total_cmp(&b.latency_ms).then(b.accuracy.total_cmp(&a.accuracy))
-        });
+        fastest_first
+            .sort_by(|a, b| a.latency_ms.total_cmp(&b.latency_ms).then(b.accuracy.total_cmp(&a.accuracy)));
         let mut front: Vec<FrontPoint> = Vec::new();
         for Point { latency_ms, accuracy, order } in fastest_first {
             if front.last().is_none_or(|last| accuracy > last.accuracy) {
@@ -371,17 +360,13 @@ mod tests {
             .marks
             .iter()
             .filter_map(|mark| match mark {
-                Mark::Disc { centre, colour, opacity, .. } if *opacity < 1.0 => {
-                    Some((*centre, colour.0))
-                }
+                Mark::Disc { centre, colour, opacity, .. } if *opacity < 1.0 => Some((*centre, colour.0)),
                 _ => None,
             })
             .collect();
         assert_eq!(dots.len(), 50);
         assert!(dots[0].1 > dots[49].1, "{dots:?}");
-        assert!(
-            dots.iter().all(|((x, y), _)| (0.0..WIDTH).contains(x) && (0.0..HEIGHT).contains(y))
-        );
+        assert!(dots.iter().all(|((x, y), _)| (0.0..WIDTH).contains(x) && (0.0..HEIGHT).contains(y)));
         assert!(dots[0].0.0 > dots[49].0.0 && dots[0].0.1 > dots[49].0.1);
     }
 

@@ -66,27 +66,22 @@ impl ProgressPlot {
         let count = self.trials.len().max(1) as f64;
         let x = Range { lo: 0.5 - 0.01 * count, hi: 0.5 + 1.01 * count };
         let x_axis = Axis {
-            ticks: panel::ticks_across(x, WIDTH - 160.0, Ticks::whole_inside)
-                .within(1.0, f64::INFINITY),
+            ticks: panel::ticks_across(x, WIDTH - 160.0, Ticks::whole_inside).within(1.0, f64::INFINITY),
             label: "trial",
         };
         let accuracy = self.accuracy_range();
-        let accuracy_axis = Axis {
-            ticks: Ticks::inside(accuracy, 7).within(0.0, 100.0),
-            label: &self.accuracy_label,
-        };
+        let accuracy_axis =
+            Axis { ticks: Ticks::inside(accuracy, 7).within(0.0, 100.0), label: &self.accuracy_label };
         let volume = self.hypervolume_range();
-        let volume_axis = volume
-            .map(|range| Axis { ticks: Ticks::inside(range, 5), label: &self.hypervolume_label });
+        let volume_axis =
+            volume.map(|range| Axis { ticks: Ticks::inside(range, 5), label: &self.hypervolume_label });
         let volume_room = volume_axis.as_ref().map_or(0.0, Axis::room_left);
         let (left, right) = (accuracy_axis.room_left().max(volume_room), WIDTH - panel::RIGHT);
         let bottom = HEIGHT - panel::BELOW;
-        let middle =
-            if volume.is_some() { bottom - LOWER * (bottom - top) - BETWEEN } else { bottom };
+        let middle = if volume.is_some() { bottom - LOWER * (bottom - top) - BETWEEN } else { bottom };
 
         let frame = Rect { left, top, right, bottom: middle };
-        let upper =
-            Panel { frame, x, y: with_room_for_crosses(accuracy, &frame, self.any_failed()) };
+        let upper = Panel { frame, x, y: with_room_for_crosses(accuracy, &frame, self.any_failed()) };
         self.draw_generations(&mut scene, &upper);
         upper.draw_grid(&mut scene, &x_axis.ticks, &accuracy_axis.ticks);
         self.draw_accuracies(&mut scene, &upper);
@@ -273,8 +268,7 @@ mod tests {
     fn every_second_generation_is_shaded_in_both_panels() {
         let bands = |generation| {
             let scene = plot(&[Some(50.0); 12], generation).scene().unwrap();
-            let area =
-                |mark: &&Mark| matches!(mark, Mark::Area { rect, .. } if rect.height() > 50.0);
+            let area = |mark: &&Mark| matches!(mark, Mark::Area { rect, .. } if rect.height() > 50.0);
             scene.marks.iter().filter(area).count()
         };
         assert_eq!((bands(3), bands(12), bands(0)), (4, 0, 0));

@@ -54,9 +54,7 @@ impl Lane {
             return Self::default();
         }
         let mut sorted: Vec<&Reference> = references.iter().collect();
-        sorted.sort_by(|a, b| {
-            a.latency_ms.total_cmp(&b.latency_ms).then_with(|| a.name.cmp(&b.name))
-        });
+        sorted.sort_by(|a, b| a.latency_ms.total_cmp(&b.latency_ms).then_with(|| a.name.cmp(&b.name)));
         let named: Vec<(String, Place)> = sorted
             .iter()
             .map(|reference| named(reference, range, (left, right)))
@@ -108,9 +106,7 @@ impl Lane {
                     scene.line(vec![(x, middle - ROW / 2.0 + 1.0), (x, bottom - 4.0)], 0.75, GREY);
                     marker::reference(scene, (x, bottom));
                 }
-                Place::Beyond(side) if side < 0.0 => {
-                    marker::arrow(scene, (left + 2.0, middle), side)
-                }
+                Place::Beyond(side) if side < 0.0 => marker::arrow(scene, (left + 2.0, middle), side),
                 Place::Beyond(side) => marker::arrow(scene, (right - 2.0, middle), side),
             }
             scene.text(Text { at: (text.at.0, text.at.1 + top), ..text.clone() });
@@ -154,11 +150,11 @@ fn attempt(named: &[(String, Place)], rows: usize, (left, right): (f64, f64)) ->
     // Lines of names that are placed later must not run through earlier names, nor the other way round; the placer
     // knows both. Names that lean on an edge cannot move, so they choose first.
     let beyond_first = [true, false];
-    for (name, place) in beyond_first.iter().flat_map(|&beyond| {
-        named.iter().filter(move |(_, p)| matches!(p, Place::Beyond(_)) == beyond)
-    }) {
-        let candidates =
-            (0..rows).flat_map(|row| [Anchor::Start, Anchor::End].map(|side| (row, side)));
+    for (name, place) in beyond_first
+        .iter()
+        .flat_map(|&beyond| named.iter().filter(move |(_, p)| matches!(p, Place::Beyond(_)) == beyond))
+    {
+        let candidates = (0..rows).flat_map(|row| [Anchor::Start, Anchor::End].map(|side| (row, side)));
         let found = candidates
             .filter_map(|(row, anchor)| candidate(name, *place, row, anchor, (left, right)))
             .find(|entry| placer.place_exactly(&placed(entry, height)));

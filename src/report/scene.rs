@@ -58,24 +58,15 @@ impl Rect {
     }
 
     pub(super) fn grown(&self, by: f64) -> Rect {
-        Rect {
-            left: self.left - by,
-            top: self.top - by,
-            right: self.right + by,
-            bottom: self.bottom + by,
-        }
+        Rect { left: self.left - by, top: self.top - by, right: self.right + by, bottom: self.bottom + by }
     }
 
     /// Whether the straight line from `a` to `b` passes through the inside (Liang and Barsky's clipping).
     pub(super) fn is_crossed_by(&self, a: At, b: At) -> bool {
         let (dx, dy) = (b.0 - a.0, b.1 - a.1);
         let (mut enter, mut leave) = (0.0f64, 1.0f64);
-        let sides = [
-            (-dx, a.0 - self.left),
-            (dx, self.right - a.0),
-            (-dy, a.1 - self.top),
-            (dy, self.bottom - a.1),
-        ];
+        let sides =
+            [(-dx, a.0 - self.left), (dx, self.right - a.0), (-dy, a.1 - self.top), (dy, self.bottom - a.1)];
         for (direction, room) in sides {
             if direction == 0.0 {
                 if room <= 0.0 {

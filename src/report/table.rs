@@ -85,8 +85,7 @@ fn padded(text: &str, to: usize, align: Align) -> String {
 fn aligned_numbers(cells: &[&str]) -> Vec<String> {
     let cells: Vec<String> = cells.iter().map(|cell| one_line(cell).trim().to_owned()).collect();
     let parts: Vec<Option<[&str; 3]>> = cells.iter().map(|cell| number_parts(cell)).collect();
-    let widest =
-        |part: usize| parts.iter().flatten().map(|parts| width(parts[part])).max().unwrap_or(0);
+    let widest = |part: usize| parts.iter().flatten().map(|parts| width(parts[part])).max().unwrap_or(0);
     let widths = [widest(0), widest(1), widest(2)];
     let aligned = parts.iter().zip(&cells).map(|(parts, cell)| match parts {
         Some([whole, fraction, unit]) => {

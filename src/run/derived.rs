@@ -45,7 +45,9 @@ pub fn front(trials: &[TrialRecord]) -> Vec<usize> {
     let scored: Vec<(usize, search::Point)> = trials
         .iter()
         .enumerate()
-        .filter_map(|(index, trial)| Some((index, search::Point::new(trial.state.accuracy()?, trial.latency_ms)?)))
+        .filter_map(|(index, trial)| {
+            Some((index, search::Point::new(trial.state.accuracy()?, trial.latency_ms)?))
+        })
         .collect();
     let points: Vec<search::Point> = scored.iter().map(|(_, point)| *point).collect();
     search::pareto_front(&points).into_iter().map(|position| scored[position].0).collect()
@@ -60,7 +62,10 @@ pub(super) fn write(
     finals: &[FinalRecord],
 ) -> Result<(), SearchRunError> {
     let front = front(trials);
-    write_csv(&folder.derived("trials.csv"), trials.iter().enumerate().map(|(i, t)| trial_row(t, front.contains(&i))))?;
+    write_csv(
+        &folder.derived("trials.csv"),
+        trials.iter().enumerate().map(|(i, t)| trial_row(t, front.contains(&i))),
+    )?;
     write_csv(&folder.derived("pareto.csv"), front.iter().map(|&i| front_row(&trials[i], finals)))?;
     pareto_plot(run, trials, &front, finals).write(&folder.derived("pareto"))?;
     progress_plot(run, problem, trials).write(&folder.derived("progress"))?;
@@ -105,7 +110,12 @@ fn percent(fraction: f64) -> f64 {
     100.0 * fraction
 }
 
-fn pareto_plot(run: &SearchRun<'_>, trials: &[TrialRecord], front: &[usize], finals: &[FinalRecord]) -> ParetoPlot {
+fn pareto_plot(
+    run: &SearchRun<'_>,
+    trials: &[TrialRecord],
+    front: &[usize],
+    finals: &[FinalRecord],
+) -> ParetoPlot {
     let point = |trial: &TrialRecord, accuracy: f64| Point {
         latency_ms: trial.latency_ms,
         accuracy: percent(accuracy),
@@ -170,7 +180,10 @@ fn progress_plot(run: &SearchRun<'_>, problem: &LatencyProblem<'_>, trials: &[Tr
         .collect();
     ProgressPlot {
         title: "Progress of the search".to_owned(),
-        subtitle: format!("{} search of {} on {}; seed {}", run.options.strategy, run.space.name, run.options.data, run.options.seed),
+        subtitle: format!(
+            "{} search of {} on {}; seed {}",
+            run.options.strategy, run.space.name, run.options.data, run.options.seed
+        ),
         accuracy_label: "validation accuracy of the proxy, %".to_owned(),
         hypervolume_label: format!("hypervolume to (0 %, {reference_ms:.1} ms), fraction x ms"),
         trials,

@@ -91,8 +91,10 @@ mod tests {
         let items = [0; 100];
         let done = AtomicUsize::new(0);
         let work = |_: usize, _: &i32| done.fetch_add(1, Ordering::SeqCst);
-        run_in_order(2, &items, work, |index, _| if index == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-            .expect("threads");
+        run_in_order(2, &items, work, |index, _| {
+            if index == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .expect("threads");
         assert!(done.load(Ordering::SeqCst) <= items.len());
     }
 }

@@ -70,7 +70,12 @@ impl RunFolder {
     ///
     /// # Errors
     /// If the folder cannot be written, is in use, or holds another run.
-    pub fn open(path: &Path, options: &str, inputs: &Inputs, command: &[String]) -> Result<Self, FolderError> {
+    pub fn open(
+        path: &Path,
+        options: &str,
+        inputs: &Inputs,
+        command: &[String],
+    ) -> Result<Self, FolderError> {
         let folder = Self { path: path.to_owned(), _lock: lock(path)? };
         let (options_file, manifest_file) = (folder.file("run.toml"), folder.file("manifest.json"));
         if options_file.exists() && manifest_file.exists() {
@@ -176,7 +181,9 @@ fn manifest(inputs: &Inputs, command: &[String]) -> String {
 
 /// The options that differ between two texts of `run.toml`.
 fn changed_lines(before: &str, now: &str) -> Vec<String> {
-    let flat = |text: &str| text.parse::<toml::Table>().map(|t| flatten("", &toml::Value::Table(t))).unwrap_or_default();
+    let flat = |text: &str| {
+        text.parse::<toml::Table>().map(|t| flatten("", &toml::Value::Table(t))).unwrap_or_default()
+    };
     let (before, now) = (flat(before), flat(now));
     let mut changed = Vec::new();
     for (key, value) in &now {

@@ -62,7 +62,13 @@ impl Journal {
     /// If the file cannot be read or written, or a whole line is no record.
     pub fn open<R: DeserializeOwned>(path: &Path) -> Result<Opened<R>, JournalError> {
         let io = |action| move |source| JournalError::Io { action, path: path.to_owned(), source };
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io("write"))?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(io("write"))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io("read"))?;
         let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);

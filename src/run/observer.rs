@@ -107,7 +107,9 @@ impl Progress {
     pub fn stderr() -> Self {
         let plain = !std::io::stderr().is_terminal();
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} networks, {elapsed} so far, {eta} to go  {msg}");
+        let style = ProgressStyle::with_template(
+            "{bar:30} {pos}/{len} networks, {elapsed} so far, {eta} to go  {msg}",
+        );
         if let Ok(style) = style {
             bar.set_style(style);
         }

@@ -28,7 +28,8 @@ pub fn proxy_network(spec: &NetworkSpec, side: u32, channels: u32, classes: u32)
         ..spec.clone()
     };
     while last_map(&proxy) < SMALLEST_MAP.min(side) {
-        let first_strided = std::iter::once(&mut proxy.stem).chain(&mut proxy.blocks).find(|b| b.stride() > 1);
+        let first_strided =
+            std::iter::once(&mut proxy.stem).chain(&mut proxy.blocks).find(|b| b.stride() > 1);
         let Some(block) = first_strided else { break };
         *block = block.with_stride(1);
     }
@@ -122,7 +123,12 @@ impl ProxyTask {
         evaluate(network, &self.loader(&self.test, &all, recipe)?, &Control { stop, on_epoch: &|_| {} })
     }
 
-    fn loader(&self, dataset: &Arc<Dataset>, indices: &[usize], recipe: &Recipe) -> Result<Loader, DataError> {
+    fn loader(
+        &self,
+        dataset: &Arc<Dataset>,
+        indices: &[usize],
+        recipe: &Recipe,
+    ) -> Result<Loader, DataError> {
         Loader::new(Arc::clone(dataset), indices, &self.normalisation, recipe.batch)
     }
 }

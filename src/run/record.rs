@@ -86,7 +86,8 @@ pub struct FinalRecord {
 impl FinalRecord {
     /// Top-1 accuracy on the test split, as a fraction.
     pub fn test_accuracy(&self) -> Option<f64> {
-        (self.failure.is_none() && self.test_images > 0).then(|| self.test_correct as f64 / self.test_images as f64)
+        (self.failure.is_none() && self.test_images > 0)
+            .then(|| self.test_correct as f64 / self.test_images as f64)
     }
 }
 

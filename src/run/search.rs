@@ -128,11 +128,15 @@ impl SearchRun<'_> {
         }
         let finals = state.finals(&trials, &front, known_finals)?;
         derived::write(&folder, self, &problem, &trials, &finals)?;
-        self.observer.notify(&Event::Finished { folder: folder.path().display().to_string(), front: front.len() });
+        self.observer
+            .notify(&Event::Finished { folder: folder.path().display().to_string(), front: front.len() });
         Ok(SearchResult { trials, front, finals })
     }
 
-    fn strategy<'p>(&self, problem: &'p LatencyProblem<'_>) -> Result<Box<dyn Strategy + 'p>, search::SearchError> {
+    fn strategy<'p>(
+        &self,
+        problem: &'p LatencyProblem<'_>,
+    ) -> Result<Box<dyn Strategy + 'p>, search::SearchError> {
         let budget_ms = self.options.budget.map_or(f64::INFINITY, |b| b.ms());
         let reward = match self.options.budget {
             Some(budget) => search::Reward::mnasnet(budget.ms()),
@@ -149,7 +153,9 @@ impl SearchRun<'_> {
             finals: self.options.finals,
         });
         if dropped_bytes > 0 {
-            let message = format!("the journal ended in the middle of a line; its last {dropped_bytes} bytes were dropped and that trial is run again");
+            let message = format!(
+                "the journal ended in the middle of a line; its last {dropped_bytes} bytes were dropped and that trial is run again"
+            );
             self.observer.notify(&Event::Warning { message });
         }
         if !records.is_empty() {
@@ -204,7 +210,11 @@ type Unfinished = (Vec<TrialRecord>, SearchRunError);
 
 impl State<'_> {
     /// Asks for generations, takes known results over and evaluates the rest.
-    fn search(&mut self, strategy: &mut dyn Strategy, known: Vec<TrialRecord>) -> Result<Vec<TrialRecord>, Unfinished> {
+    fn search(
+        &mut self,
+        strategy: &mut dyn Strategy,
+        known: Vec<TrialRecord>,
+    ) -> Result<Vec<TrialRecord>, Unfinished> {
         let wanted = self.run.options.trials;
         let mut known = known.into_iter();
         let mut done: Vec<TrialRecord> = Vec::new();
@@ -230,7 +240,8 @@ impl State<'_> {
             }
         }
         if done.len() < wanted && !self.stopped() {
-            let message = format!("the space has no more than {} different networks within the budget", done.len());
+            let message =
+                format!("the space has no more than {} different networks within the budget", done.len());
             self.run.observer.notify(&Event::Warning { message });
         }
         Ok(done)
@@ -255,7 +266,12 @@ impl State<'_> {
         Ok(taken)
     }
 
-    fn evaluate(&mut self, trials: &[Trial], generation: usize, done: &mut Vec<TrialRecord>) -> Result<(), SearchRunError> {
+    fn evaluate(
+        &mut self,
+        trials: &[Trial],
+        generation: usize,
+        done: &mut Vec<TrialRecord>,
+    ) -> Result<(), SearchRunError> {
         let (run, problem) = (self.run, self.problem);
         let mut ended = Ok(());
         let mut deliver = |_: usize, result: Result<TrialRecord, SearchRunError>| {
@@ -308,7 +324,9 @@ impl State<'_> {
                 continue;
             }
             let record = pool.install(|| self.train_longer(trial)).map_err(|error| match error {
-                SearchRunError::Train(TrainError::Interrupted) => SearchRunError::Interrupted { trials: trials.len() },
+                SearchRunError::Train(TrainError::Interrupted) => {
+                    SearchRunError::Interrupted { trials: trials.len() }
+                }
                 other => other,
             })?;
             self.journal.append(&Record::Final(record.clone()))?;
@@ -321,7 +339,10 @@ impl State<'_> {
     fn train_longer(&self, trial: &TrialRecord) -> Result<FinalRecord, SearchRunError> {
         let run = self.run;
         let arch_id = &trial.arch_id;
-        let spec = NetworkSpec { name: format!("{}_{arch_id}", run.space.name), ..self.problem.decode(&trial.genotype) };
+        let spec = NetworkSpec {
+            name: format!("{}_{arch_id}", run.space.name),
+            ..self.problem.decode(&trial.genotype)
+        };
         let proxy = run.task.proxy(&spec);
         let recipe = &run.options.final_recipe;
         let on_epoch = |report: crate::train::EpochReport| {
@@ -332,7 +353,13 @@ impl State<'_> {
                 loss: report.loss,
             });
         };
-        let record = FinalRecord { trial: trial.trial, arch_id: arch_id.clone(), test_correct: 0, test_images: 0, failure: None };
+        let record = FinalRecord {
+            trial: trial.trial,
+            arch_id: arch_id.clone(),
+            test_correct: 0,
+            test_images: 0,
+            failure: None,
+        };
         let network = match run.task.train_final(&proxy, recipe, run.options.seed, run.stop, &on_epoch) {
             Ok(network) => network,
             Err(TrainError::Diverged { loss, epoch, step }) => {

@@ -49,9 +49,7 @@ impl FromStr for StrategyKind {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         (Self::ALL.into_iter())
             .find(|kind| kind.to_string() == name)
-            .ok_or_else(|| SearchError::UnknownStrategy {
-                name: name.to_owned(),
-            })
+            .ok_or_else(|| SearchError::UnknownStrategy { name: name.to_owned() })
     }
 }
 
@@ -76,13 +74,7 @@ pub struct Options {
 impl Options {
     /// The default options of a search of this many trials.
     pub fn for_trials(trials: usize) -> Self {
-        Self {
-            trials,
-            population: None,
-            batch: None,
-            tournament: None,
-            reward: Reward::default(),
-        }
+        Self { trials, population: None, batch: None, tournament: None, reward: Reward::default() }
     }
 }
 
@@ -111,19 +103,13 @@ pub fn build<'a>(
 ) -> Result<Box<dyn Strategy + 'a>, SearchError> {
     options.reward.validate()?;
     let sampler = FeasibleSampler::new(domain, budget_ms)?;
-    let members = at_least("population", 2, options.population)?
-        .unwrap_or_else(|| population(options.trials));
+    let members =
+        at_least("population", 2, options.population)?.unwrap_or_else(|| population(options.trials));
     let batch = at_least("batch", 1, options.batch)?;
     let tournament = at_least("tournament", 1, options.tournament)?;
     let spread = members / 2;
     Ok(match kind {
-        StrategyKind::Random => Box::new(Engine::new(
-            sampler,
-            Random,
-            seed,
-            batch.unwrap_or(members),
-            0,
-        )),
+        StrategyKind::Random => Box::new(Engine::new(sampler, Random, seed, batch.unwrap_or(members), 0)),
         StrategyKind::Evolution => {
             let tournament = tournament.unwrap_or(members / 2);
             let policy = Evolution::new(members, tournament, options.reward);
@@ -138,22 +124,12 @@ pub fn build<'a>(
     })
 }
 
-fn at_least(
-    option: &'static str,
-    least: usize,
-    value: Option<usize>,
-) -> Result<Option<usize>, SearchError> {
-    let expected = if least == 1 {
-        "at least 1"
-    } else {
-        "at least 2"
-    };
+fn at_least(option: &'static str, least: usize, value: Option<usize>) -> Result<Option<usize>, SearchError> {
+    let expected = if least == 1 { "at least 1" } else { "at least 2" };
     match value {
-        Some(value) if value < least => Err(SearchError::InvalidOption {
-            option,
-            value: value as f64,
-            expected,
-        }),
+        Some(value) if value < least => {
+            Err(SearchError::InvalidOption { option, value: value as f64, expected })
+        }
         _ => Ok(value),
     }
 }
@@ -172,10 +148,7 @@ mod tests {
         }
         let error = "tpe".parse::<StrategyKind>().unwrap_err().to_string();
         let names = StrategyKind::ALL.map(|kind| kind.to_string()).join(", ");
-        assert!(
-            error.contains("`tpe`") && error.ends_with(&names),
-            "{error}"
-        );
+        assert!(error.contains("`tpe`") && error.ends_with(&names), "{error}");
     }
 
     #[test]
@@ -198,25 +171,18 @@ mod tests {
         assert_eq!(refused(|o| o.population = Some(1)), "population");
         assert_eq!(refused(|o| o.batch = Some(0)), "batch");
         assert_eq!(refused(|o| o.tournament = Some(0)), "tournament");
-        assert_eq!(
-            refused(|o| o.reward = Reward::mnasnet(0.0)),
-            "reward target_ms"
-        );
+        assert_eq!(refused(|o| o.reward = Reward::mnasnet(0.0)), "reward target_ms");
     }
 
     #[test]
     fn options_set_the_batch() {
         let domain = TestDomain::new(&[3; 4]);
-        let batch =
-            |kind, options: &Options| build(kind, &domain, 5.0, 0, options).map(|s| s.batch());
+        let batch = |kind, options: &Options| build(kind, &domain, 5.0, 0, options).map(|s| s.batch());
         let mut options = Options::for_trials(100);
         assert_eq!(batch(StrategyKind::Nsga2, &options), Ok(20));
         options.population = Some(6);
         assert_eq!(batch(StrategyKind::Random, &options), Ok(6));
         options.batch = Some(3);
-        assert_eq!(
-            StrategyKind::ALL.map(|kind| batch(kind, &options)),
-            [const { Ok(3) }; 3]
-        );
+        assert_eq!(StrategyKind::ALL.map(|kind| batch(kind, &options)), [const { Ok(3) }; 3]);
     }
 }

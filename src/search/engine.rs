@@ -98,15 +98,12 @@ impl<'a, P: Policy> Engine<'a, P> {
     }
 
     fn sample_unproposed(&self, rng: &mut ChaCha8Rng) -> Option<Genotype> {
-        (0..ATTEMPTS)
-            .map(|_| self.sampler.uniform(rng))
-            .find(|genotype| self.is_admissible(genotype))
+        (0..ATTEMPTS).map(|_| self.sampler.uniform(rng)).find(|genotype| self.is_admissible(genotype))
     }
 
     fn is_admissible(&self, genotype: &Genotype) -> bool {
         let domain = self.sampler.domain();
-        self.sampler.is_feasible(genotype)
-            && !self.keys.contains(&domain.key(&domain.canonical(genotype)))
+        self.sampler.is_feasible(genotype) && !self.keys.contains(&domain.key(&domain.canonical(genotype)))
     }
 
     fn record(&mut self, genotype: &Genotype) -> Trial {

@@ -30,9 +30,7 @@ pub enum SearchError {
         choices: usize,
     },
     /// The space's fastest genotype is not a genotype of the space.
-    #[error(
-        "the fastest genotype {genotype:?} is not in the space, whose decisions have {arity:?} choices"
-    )]
+    #[error("the fastest genotype {genotype:?} is not in the space, whose decisions have {arity:?} choices")]
     FastestOutsideSpace {
         /// The genotype's choices.
         genotype: Vec<u8>,

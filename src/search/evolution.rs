@@ -26,26 +26,18 @@ impl Evolution {
     /// Evolution of the `capacity` youngest networks, with parents that won against
     /// `tournament - 1` others.
     pub(super) fn new(capacity: usize, tournament: usize, reward: Reward) -> Self {
-        Self {
-            population: VecDeque::with_capacity(capacity + 1),
-            capacity,
-            tournament,
-            reward,
-        }
+        Self { population: VecDeque::with_capacity(capacity + 1), capacity, tournament, reward }
     }
 
     /// The best of a tournament among distinct members; of equals, the youngest.
     fn parent(&self, rng: &mut ChaCha8Rng) -> Option<&Scored> {
         let alive = self.population.len();
-        let mut entrants =
-            rand::seq::index::sample(rng, alive, self.tournament.min(alive)).into_vec();
+        let mut entrants = rand::seq::index::sample(rng, alive, self.tournament.min(alive)).into_vec();
         entrants.sort_unstable();
-        (entrants.into_iter())
-            .map(|member| &self.population[member])
-            .max_by(|a, b| {
-                let (a, b) = (self.reward.score(a.point), self.reward.score(b.point));
-                a.total_cmp(&b)
-            })
+        (entrants.into_iter()).map(|member| &self.population[member]).max_by(|a, b| {
+            let (a, b) = (self.reward.score(a.point), self.reward.score(b.point));
+            a.total_cmp(&b)
+        })
     }
 }
 
@@ -72,10 +64,7 @@ mod tests {
     use crate::seed;
 
     fn scored(choice: u8, accuracy: f64, latency_ms: f64) -> Scored {
-        Scored {
-            genotype: Genotype(vec![choice]),
-            point: Point::new(accuracy, latency_ms).unwrap(),
-        }
+        Scored { genotype: Genotype(vec![choice]), point: Point::new(accuracy, latency_ms).unwrap() }
     }
 
     #[test]
@@ -95,10 +84,8 @@ mod tests {
         let rng = &mut seed::rng(1, "evolution", 0);
         let mut anyone = Evolution::new(5, 1, Reward::Accuracy);
         anyone.learn(members.clone());
-        let mut picked: Vec<u8> = (0..200)
-            .filter_map(|_| anyone.parent(rng))
-            .map(|parent| parent.genotype.0[0])
-            .collect();
+        let mut picked: Vec<u8> =
+            (0..200).filter_map(|_| anyone.parent(rng)).map(|parent| parent.genotype.0[0]).collect();
         picked.sort_unstable();
         picked.dedup();
         assert_eq!(picked, [0, 1, 2, 3, 4]);

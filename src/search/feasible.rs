@@ -49,19 +49,10 @@ impl<'a> FeasibleSampler<'a> {
         let fastest = checked_fastest(domain)?;
         let fastest_ms = domain.latency_ms(&fastest);
         if fastest_ms.is_nan() || fastest_ms > budget_ms {
-            return Err(SearchError::BudgetBelowFastest {
-                budget_ms,
-                fastest_ms,
-            });
+            return Err(SearchError::BudgetBelowFastest { budget_ms, fastest_ms });
         }
         let slowest_ms = climb(domain, &fastest).min(budget_ms);
-        Ok(Self {
-            domain,
-            budget_ms,
-            fastest,
-            fastest_ms,
-            slowest_ms,
-        })
+        Ok(Self { domain, budget_ms, fastest, fastest_ms, slowest_ms })
     }
 
     /// The space and its latency model.
@@ -155,10 +146,7 @@ fn checked_fastest(domain: &dyn Domain) -> Result<Genotype, SearchError> {
     if fits {
         Ok(fastest)
     } else {
-        Err(SearchError::FastestOutsideSpace {
-            genotype: fastest.0,
-            arity: arity.to_vec(),
-        })
+        Err(SearchError::FastestOutsideSpace { genotype: fastest.0, arity: arity.to_vec() })
     }
 }
 
@@ -211,16 +199,9 @@ mod tests {
     fn a_budget_that_cannot_be_met_names_the_smallest_latency() {
         let domain = TestDomain::new(&[4; 6]);
         let error = FeasibleSampler::new(&domain, 0.5).err().unwrap();
-        let expected = SearchError::BudgetBelowFastest {
-            budget_ms: 0.5,
-            fastest_ms: 1.0,
-        };
+        let expected = SearchError::BudgetBelowFastest { budget_ms: 0.5, fastest_ms: 1.0 };
         assert_eq!(error, expected);
-        assert!(
-            error
-                .to_string()
-                .contains("smallest reachable latency is 1 ms")
-        );
+        assert!(error.to_string().contains("smallest reachable latency is 1 ms"));
         for budget_ms in [f64::NAN, 0.0, -3.0, f64::NEG_INFINITY] {
             let error = FeasibleSampler::new(&domain, budget_ms).err().unwrap();
             assert!(matches!(error, SearchError::InvalidBudget { .. }));
@@ -260,10 +241,7 @@ mod tests {
         assert_eq!(choices(error(&[257], &[0])), (0, 257));
         for fastest in [&[2, 0][..], &[0], &[0, 0, 0]] {
             let error = error(&[2, 2], fastest);
-            assert!(matches!(
-                error,
-                Some(SearchError::FastestOutsideSpace { .. })
-            ));
+            assert!(matches!(error, Some(SearchError::FastestOutsideSpace { .. })));
         }
     }
 

@@ -15,9 +15,8 @@ pub fn non_dominated_fronts(points: &[Point]) -> Vec<Vec<usize>> {
     order.sort_by(|&a, &b| points[a].fast_first(&points[b]).then(a.cmp(&b)));
     let mut fronts: Vec<Vec<usize>> = Vec::new();
     for position in order {
-        let dominates = |front: &Vec<usize>| {
-            (front.last()).is_some_and(|&last| points[last].dominates(points[position]))
-        };
+        let dominates =
+            |front: &Vec<usize>| (front.last()).is_some_and(|&last| points[last].dominates(points[position]));
         // What a front dominates, every front before it dominates too.
         let rank = fronts.partition_point(dominates);
         match fronts.get_mut(rank) {
@@ -64,10 +63,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn points(pairs: &[(f64, f64)]) -> Vec<Point> {
-        pairs
-            .iter()
-            .map(|&(a, l)| Point::new(a, l).unwrap())
-            .collect()
+        pairs.iter().map(|&(a, l)| Point::new(a, l).unwrap()).collect()
     }
 
     /// Peels fronts off by their definition.
@@ -75,8 +71,8 @@ mod tests {
         let mut left: Vec<usize> = (0..points.len()).collect();
         let mut fronts = Vec::new();
         while !left.is_empty() {
-            let (front, rest): (Vec<_>, Vec<_>) = (left.iter())
-                .partition(|&&i| !left.iter().any(|&j| points[j].dominates(points[i])));
+            let (front, rest): (Vec<_>, Vec<_>) =
+                (left.iter()).partition(|&&i| !left.iter().any(|&j| points[j].dominates(points[i])));
             fronts.push(front);
             left = rest;
         }
@@ -114,10 +110,7 @@ mod tests {
         // Accuracy spans 1 and latency 8: member 0 has neighbours 3 and 2, member 3 has 1 and 0.
         let expected = [0.75 + 0.75, f64::INFINITY, f64::INFINITY, 0.5 + 0.5];
         assert_eq!(crowding_distances(&all, &[0, 1, 2, 3]), expected);
-        assert_eq!(
-            crowding_distances(&all, &[3, 1, 0]),
-            [2.0, f64::INFINITY, f64::INFINITY]
-        );
+        assert_eq!(crowding_distances(&all, &[3, 1, 0]), [2.0, f64::INFINITY, f64::INFINITY]);
     }
 
     #[test]
@@ -125,9 +118,6 @@ mod tests {
         let all = points(&[(0.5, 4.0); 3]);
         assert!(crowding_distances(&all, &[]).is_empty());
         assert_eq!(crowding_distances(&all, &[1]), [f64::INFINITY]);
-        assert_eq!(
-            crowding_distances(&all, &[0, 1, 2]),
-            [f64::INFINITY, 0.0, f64::INFINITY]
-        );
+        assert_eq!(crowding_distances(&all, &[0, 1, 2]), [f64::INFINITY, 0.0, f64::INFINITY]);
     }
 }

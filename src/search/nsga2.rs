@@ -51,10 +51,7 @@ pub(super) struct Nsga2 {
 impl Nsga2 {
     /// NSGA-II with `capacity` survivors.
     pub(super) fn new(capacity: usize) -> Self {
-        Self {
-            population: Vec::new(),
-            capacity,
-        }
+        Self { population: Vec::new(), capacity }
     }
 
     /// The fitter of two members drawn at random; of equals, the first drawn.
@@ -70,11 +67,9 @@ impl Nsga2 {
 
     /// The most accurate of a random half of the population.
     fn accurate_parent(&self, rng: &mut ChaCha8Rng) -> Option<&Genotype> {
-        (self
-            .population
-            .choose_multiple(rng, self.population.len().div_ceil(2)))
-        .min_by(|a, b| a.scored.point.accurate_first(&b.scored.point))
-        .map(|member| &member.scored.genotype)
+        (self.population.choose_multiple(rng, self.population.len().div_ceil(2)))
+            .min_by(|a, b| a.scored.point.accurate_first(&b.scored.point))
+            .map(|member| &member.scored.genotype)
     }
 }
 
@@ -88,15 +83,9 @@ fn ranked(scored: Vec<Scored>) -> Vec<Member> {
         }
     }
     let mut members: Vec<Member> = (scored.into_iter().zip(keys))
-        .map(|(scored, (rank, crowding))| Member {
-            scored,
-            rank,
-            crowding,
-        })
+        .map(|(scored, (rank, crowding))| Member { scored, rank, crowding })
         .collect();
-    members.sort_by(|a, b| {
-        (a.fitter_first(b)).then_with(|| a.scored.point.accurate_first(&b.scored.point))
-    });
+    members.sort_by(|a, b| (a.fitter_first(b)).then_with(|| a.scored.point.accurate_first(&b.scored.point)));
     members
 }
 
@@ -128,35 +117,19 @@ mod tests {
     use crate::seed;
 
     fn scored(choice: u8, accuracy: f64, latency_ms: f64) -> Scored {
-        Scored {
-            genotype: Genotype(vec![choice]),
-            point: Point::new(accuracy, latency_ms).unwrap(),
-        }
+        Scored { genotype: Genotype(vec![choice]), point: Point::new(accuracy, latency_ms).unwrap() }
     }
 
     fn choices(nsga2: &Nsga2) -> Vec<u8> {
-        nsga2
-            .population
-            .iter()
-            .map(|m| m.scored.genotype.0[0])
-            .collect()
+        nsga2.population.iter().map(|m| m.scored.genotype.0[0]).collect()
     }
 
     #[test]
     fn survival_takes_fronts_in_order_and_cuts_the_last_by_crowding() {
         let mut nsga2 = Nsga2::new(4);
         // Front 0: 0, 1, 2, 3, of which 1 and 2 stand close together; front 1: 4.
-        let family = [
-            (0.0, 0.0),
-            (0.40, 4.0),
-            (0.45, 4.5),
-            (1.0, 10.0),
-            (0.3, 5.0),
-        ];
-        let family: Vec<_> = (0..)
-            .zip(family)
-            .map(|(c, (a, l))| scored(c, a, l))
-            .collect();
+        let family = [(0.0, 0.0), (0.40, 4.0), (0.45, 4.5), (1.0, 10.0), (0.3, 5.0)];
+        let family: Vec<_> = (0..).zip(family).map(|(c, (a, l))| scored(c, a, l)).collect();
         nsga2.learn(family.clone());
         // Gaps: member 1 spans 0..0.45, member 2 spans 0.40..1.
         assert_eq!(choices(&nsga2), [3, 0, 2, 1]);
@@ -177,23 +150,14 @@ mod tests {
         let mut nsga2 = Nsga2::new(2);
         nsga2.learn(vec![scored(0, 0.9, 1.0), scored(1, 0.1, 2.0)]);
         let rng = &mut seed::rng(4, "nsga2", 0);
-        let fit = (0..400)
-            .filter(|_| nsga2.parent(rng).unwrap().0[0] == 0)
-            .count();
-        assert!(
-            (260..340).contains(&fit),
-            "{fit} of 400, expected three quarters"
-        );
+        let fit = (0..400).filter(|_| nsga2.parent(rng).unwrap().0[0] == 0).count();
+        assert!((260..340).contains(&fit), "{fit} of 400, expected three quarters");
     }
 
     #[test]
     fn the_most_accurate_of_half_the_population_breeds() {
         let mut nsga2 = Nsga2::new(4);
-        nsga2.learn(
-            (0..4)
-                .map(|c| scored(c, f64::from(c), f64::from(c)))
-                .collect(),
-        );
+        nsga2.learn((0..4).map(|c| scored(c, f64::from(c), f64::from(c))).collect());
         let rng = &mut seed::rng(6, "nsga2", 0);
         let mut count = [0; 4];
         for _ in 0..600 {
@@ -202,10 +166,7 @@ mod tests {
         // Of the six pairs of four members, three hold the best and one is led by the third best.
         assert_eq!(count[0], 0);
         let shares = [60..140, 150..250, 260..340];
-        assert!(
-            (1..4).all(|c| shares[c - 1].contains(&count[c])),
-            "{count:?}"
-        );
+        assert!((1..4).all(|c| shares[c - 1].contains(&count[c])), "{count:?}");
     }
 
     #[test]

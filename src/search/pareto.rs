@@ -34,10 +34,7 @@ impl TryFrom<RawPoint> for Point {
 
 impl From<Point> for RawPoint {
     fn from(point: Point) -> Self {
-        Self {
-            accuracy: point.accuracy,
-            latency_ms: point.latency_ms,
-        }
+        Self { accuracy: point.accuracy, latency_ms: point.latency_ms }
     }
 }
 
@@ -45,10 +42,8 @@ impl Point {
     /// A point, unless a coordinate is not finite.
     pub fn new(accuracy: f64, latency_ms: f64) -> Option<Self> {
         // Adding zero turns -0.0 into 0.0, so that equal numbers are equal under `total_cmp`.
-        (accuracy.is_finite() && latency_ms.is_finite()).then_some(Self {
-            accuracy: accuracy + 0.0,
-            latency_ms: latency_ms + 0.0,
-        })
+        (accuracy.is_finite() && latency_ms.is_finite())
+            .then_some(Self { accuracy: accuracy + 0.0, latency_ms: latency_ms + 0.0 })
     }
 
     /// Fraction of samples classified correctly.
@@ -68,14 +63,12 @@ impl Point {
 
     /// Fast before slow and, at equal latency, accurate before inaccurate.
     pub(super) fn fast_first(&self, other: &Self) -> Ordering {
-        (self.latency_ms.total_cmp(&other.latency_ms))
-            .then_with(|| other.accuracy.total_cmp(&self.accuracy))
+        (self.latency_ms.total_cmp(&other.latency_ms)).then_with(|| other.accuracy.total_cmp(&self.accuracy))
     }
 
     /// Accurate before inaccurate and, at equal accuracy, fast before slow.
     pub(super) fn accurate_first(&self, other: &Self) -> Ordering {
-        (other.accuracy.total_cmp(&self.accuracy))
-            .then_with(|| self.latency_ms.total_cmp(&other.latency_ms))
+        (other.accuracy.total_cmp(&self.accuracy)).then_with(|| self.latency_ms.total_cmp(&other.latency_ms))
     }
 }
 
@@ -125,10 +118,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn points(pairs: &[(f64, f64)]) -> Vec<Point> {
-        pairs
-            .iter()
-            .map(|&(a, l)| Point::new(a, l).unwrap())
-            .collect()
+        pairs.iter().map(|&(a, l)| Point::new(a, l).unwrap()).collect()
     }
 
     #[test]
@@ -143,14 +133,7 @@ mod tests {
 
     #[test]
     fn front_runs_from_fast_to_slow_and_keeps_the_first_of_equals() {
-        let all = points(&[
-            (0.9, 9.0),
-            (0.5, 1.0),
-            (0.5, 1.0),
-            (0.4, 2.0),
-            (0.9, 8.0),
-            (0.6, 8.0),
-        ]);
+        let all = points(&[(0.9, 9.0), (0.5, 1.0), (0.5, 1.0), (0.4, 2.0), (0.9, 8.0), (0.6, 8.0)]);
         assert_eq!(pareto_front(&all), [1, 4]);
         assert_eq!(best(&all), Some(4));
         assert!(pareto_front(&[]).is_empty());
@@ -167,10 +150,7 @@ mod tests {
         assert_eq!(hypervolume(&points(&stairs), reference), 4.0);
         // Dominated, equal and outside points change nothing.
         let more = [(0.4, 5.0), (0.5, 4.0), (0.9, 10.0), (0.0, 1.0), (0.9, 11.0)];
-        assert_eq!(
-            hypervolume(&points(&[&stairs[..], &more].concat()), reference),
-            4.0
-        );
+        assert_eq!(hypervolume(&points(&[&stairs[..], &more].concat()), reference), 4.0);
     }
 
     proptest! {

@@ -28,19 +28,15 @@ pub(super) fn find_unproposed(
 ) -> Option<Genotype> {
     let domain = sampler.domain();
     let is_new = |genotype: &Genotype| {
-        sampler.is_feasible(genotype)
-            && !proposed_keys.contains(&domain.key(&domain.canonical(genotype)))
+        sampler.is_feasible(genotype) && !proposed_keys.contains(&domain.key(&domain.canonical(genotype)))
     };
     match space_size(domain.arity()) {
         Some(size) => {
             let start = rng.random_range(0..size);
-            (start..size)
-                .chain(0..start)
-                .map(|number| numbered(domain.arity(), number))
-                .find(is_new)
+            (start..size).chain(0..start).map(|number| numbered(domain.arity(), number)).find(is_new)
         }
         None => std::iter::once(sampler.fastest().clone())
-            .chain(neighbours(domain.arity(), proposed).take(0))
+            .chain(neighbours(domain.arity(), proposed).take(NEIGHBOUR_CHECKS))
             .find(is_new),
     }
 }
@@ -63,10 +59,7 @@ fn numbered(arity: &[usize], mut number: usize) -> Genotype {
 }
 
 /// All single-decision changes of the proposed genotypes, the latest proposals first.
-fn neighbours<'a>(
-    arity: &'a [usize],
-    proposed: &'a [Trial],
-) -> impl Iterator<Item = Genotype> + 'a {
+fn neighbours<'a>(arity: &'a [usize], proposed: &'a [Trial]) -> impl Iterator<Item = Genotype> + 'a {
     proposed.iter().rev().flat_map(move |trial| {
         (0..arity.len()).flat_map(move |decision| {
             (0..arity[decision]).map(move |choice| {
@@ -81,6 +74,7 @@ fn neighbours<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::domain::Domain;
     use crate::search::test_domain::TestDomain;
     use crate::seed;
 

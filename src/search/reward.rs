@@ -38,28 +38,21 @@ pub enum Reward {
 impl Reward {
     /// MnasNet's reward with its published exponent.
     pub fn mnasnet(target_ms: f64) -> Self {
-        Self::Mnasnet {
-            target_ms,
-            exponent: -0.07,
-        }
+        Self::Mnasnet { target_ms, exponent: -0.07 }
     }
 
     /// TuNAS's absolute reward with its released weight.
     pub fn absolute(target_ms: f64) -> Self {
-        Self::Absolute {
-            target_ms,
-            beta: -0.10,
-        }
+        Self::Absolute { target_ms, beta: -0.10 }
     }
 
     /// The score of a network.
     pub fn score(&self, point: Point) -> f64 {
         match *self {
             Self::Accuracy => point.accuracy(),
-            Self::Mnasnet {
-                target_ms,
-                exponent,
-            } => point.accuracy() * (point.latency_ms() / target_ms).powf(exponent),
+            Self::Mnasnet { target_ms, exponent } => {
+                point.accuracy() * (point.latency_ms() / target_ms).powf(exponent)
+            }
             Self::Absolute { target_ms, beta } => {
                 point.accuracy() + beta * (point.latency_ms() / target_ms - 1.0).abs()
             }
@@ -73,10 +66,7 @@ impl Reward {
     pub fn validate(&self) -> Result<(), SearchError> {
         let (target_ms, option, weight) = match *self {
             Self::Accuracy => return Ok(()),
-            Self::Mnasnet {
-                target_ms,
-                exponent,
-            } => (target_ms, "reward exponent", exponent),
+            Self::Mnasnet { target_ms, exponent } => (target_ms, "reward exponent", exponent),
             Self::Absolute { target_ms, beta } => (target_ms, "reward beta", beta),
         };
         if !(target_ms.is_finite() && target_ms > 0.0) {

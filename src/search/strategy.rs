@@ -40,9 +40,7 @@ impl Outcome {
         if accuracy.is_finite() {
             Self::Scored { accuracy }
         } else {
-            Self::Failed {
-                reason: format!("the accuracy is {accuracy}, which is not a finite number"),
-            }
+            Self::Failed { reason: format!("the accuracy is {accuracy}, which is not a finite number") }
         }
     }
 
@@ -95,10 +93,7 @@ mod tests {
 
     #[test]
     fn outcomes_survive_a_journal() {
-        for outcome in [
-            Outcome::from_accuracy(0.1 + 0.2),
-            Outcome::from_accuracy(f64::NAN),
-        ] {
+        for outcome in [Outcome::from_accuracy(0.1 + 0.2), Outcome::from_accuracy(f64::NAN)] {
             let line = serde_json::to_string(&outcome).unwrap();
             assert_eq!(serde_json::from_str::<Outcome>(&line).unwrap(), outcome);
         }

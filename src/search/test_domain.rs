@@ -14,10 +14,7 @@ pub(super) struct TestDomain {
 impl TestDomain {
     /// A base latency of 1 ms and `arity.len()` decisions of rising cost.
     pub(super) fn new(arity: &[usize]) -> Self {
-        Self {
-            arity: arity.to_vec(),
-            cost_ms: (0..arity.len()).map(|d| 1.0 + 0.25 * d as f64).collect(),
-        }
+        Self { arity: arity.to_vec(), cost_ms: (0..arity.len()).map(|d| 1.0 + 0.25 * d as f64).collect() }
     }
 }
 
@@ -37,18 +34,13 @@ impl Domain for TestDomain {
     fn key(&self, genotype: &Genotype) -> u64 {
         let canonical = self.canonical(genotype);
         let radix = self.arity.iter().zip(&canonical.0);
-        radix.fold(0, |key, (&choices, &choice)| {
-            key * choices as u64 + u64::from(choice)
-        })
+        radix.fold(0, |key, (&choices, &choice)| key * choices as u64 + u64::from(choice))
     }
 
     fn latency_ms(&self, genotype: &Genotype) -> f64 {
         let canonical = self.canonical(genotype);
         let choices = canonical.0.iter().map(|&c| f64::from(c));
-        1.0 + choices
-            .zip(&self.cost_ms)
-            .map(|(c, cost)| c * cost)
-            .sum::<f64>()
+        1.0 + choices.zip(&self.cost_ms).map(|(c, cost)| c * cost).sum::<f64>()
     }
 
     fn fastest(&self) -> Genotype {

@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use proptest::prelude::{
-    ProptestConfig, any, prop, prop_assert, prop_assert_eq, prop_assert_ne, proptest,
-};
+use proptest::prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, prop_assert_ne, proptest};
 use rstest::rstest;
 
 use super::test_domain::TestDomain;
-use super::{
-    Domain, Options, Outcome, SearchError, Strategy, StrategyKind, Trial, build, population,
-};
+use super::{Domain, Options, Outcome, SearchError, Strategy, StrategyKind, Trial, build, population};
 use crate::space::Genotype;
 
 const ARITY: [usize; 6] = [3, 4, 2, 3, 5, 4];
@@ -27,9 +23,7 @@ fn strategy<'a>(
 /// A made-up training run: slow networks are accurate, every fifth fails in some way.
 fn outcome(trial: &Trial) -> Outcome {
     match trial.key % 10 {
-        0 => Outcome::Failed {
-            reason: "diverged".to_owned(),
-        },
+        0 => Outcome::Failed { reason: "diverged".to_owned() },
         5 => Outcome::from_accuracy(f64::NAN),
         noise => Outcome::from_accuracy(1.0 - 1.0 / trial.latency_ms + 0.001 * noise as f64),
     }
@@ -107,8 +101,7 @@ proptest! {
 
 #[rstest]
 fn a_tiny_space_is_searched_to_its_end(
-    #[values(StrategyKind::Random, StrategyKind::Evolution, StrategyKind::Nsga2)]
-    kind: StrategyKind,
+    #[values(StrategyKind::Random, StrategyKind::Evolution, StrategyKind::Nsga2)] kind: StrategyKind,
     #[values(f64::INFINITY, 5.0)] budget_ms: f64,
 ) {
     let domain = TestDomain::new(&[2, 3, 1, 2]);
@@ -135,8 +128,7 @@ fn a_tiny_space_is_searched_to_its_end(
 
 #[rstest]
 fn a_tight_corner_of_a_huge_space_is_searched_to_its_end(
-    #[values(StrategyKind::Random, StrategyKind::Evolution, StrategyKind::Nsga2)]
-    kind: StrategyKind,
+    #[values(StrategyKind::Random, StrategyKind::Evolution, StrategyKind::Nsga2)] kind: StrategyKind,
 ) {
     let domain = TestDomain::new(&[4; 30]);
     let mut only = strategy(kind, &domain, 1.0, 4);
@@ -151,8 +143,7 @@ fn a_tight_corner_of_a_huge_space_is_searched_to_its_end(
 
 #[rstest]
 fn failures_do_not_stop_a_search(
-    #[values(StrategyKind::Random, StrategyKind::Evolution, StrategyKind::Nsga2)]
-    kind: StrategyKind,
+    #[values(StrategyKind::Random, StrategyKind::Evolution, StrategyKind::Nsga2)] kind: StrategyKind,
 ) {
     let domain = TestDomain::new(&ARITY);
     let mut strategy = strategy(kind, &domain, 20.0, 5);
@@ -161,9 +152,7 @@ fn failures_do_not_stop_a_search(
         assert_eq!(asked.len(), strategy.batch(), "generation {generation}");
         for trial in asked {
             let accuracy = f64::NAN;
-            strategy
-                .tell(trial.index, Outcome::Scored { accuracy })
-                .unwrap();
+            strategy.tell(trial.index, Outcome::Scored { accuracy }).unwrap();
         }
     }
 }
@@ -182,24 +171,14 @@ fn failed_trials_are_never_parents(
         for trial in strategy.ask(strategy.batch()) {
             let outcome = match parent.is_none() {
                 true => Outcome::from_accuracy(0.1),
-                false => Outcome::Scored {
-                    accuracy: f64::INFINITY,
-                },
+                false => Outcome::Scored { accuracy: f64::INFINITY },
             };
             strategy.tell(trial.index, outcome).unwrap();
             let parent: &Genotype = parent.get_or_insert(trial.genotype.clone());
             if trial.index >= population(40) {
-                let changes = parent
-                    .0
-                    .iter()
-                    .zip(&trial.genotype.0)
-                    .filter(|(a, b)| a != b);
+                let changes = parent.0.iter().zip(&trial.genotype.0).filter(|(a, b)| a != b);
                 // Two samples of 30 decisions with 4 choices differ in about 22 of them.
-                assert!(
-                    changes.count() <= 10,
-                    "trial {} has another parent",
-                    trial.index
-                );
+                assert!(changes.count() <= 10, "trial {} has another parent", trial.index);
                 children += 1;
             }
         }
@@ -230,9 +209,6 @@ fn results_that_belong_to_no_trial_are_refused() {
     assert_eq!(strategy.tell(0, scored()), unknown(0, 0));
     strategy.ask(2);
     assert_eq!(strategy.tell(1, scored()), Ok(()));
-    assert_eq!(
-        strategy.tell(1, scored()),
-        Err(SearchError::AlreadyTold { index: 1 })
-    );
+    assert_eq!(strategy.tell(1, scored()), Err(SearchError::AlreadyTold { index: 1 }));
     assert_eq!(strategy.tell(2, scored()), unknown(2, 2));
 }

@@ -11,12 +11,7 @@ use crate::space::Genotype;
 
 /// A genotype drawn uniformly, one independent choice per decision.
 pub(super) fn uniform(arity: &[usize], rng: &mut ChaCha8Rng) -> Genotype {
-    Genotype(
-        arity
-            .iter()
-            .map(|&choices| index(rng.random_range(0..choices)))
-            .collect(),
-    )
+    Genotype(arity.iter().map(|&choices| index(rng.random_range(0..choices))).collect())
 }
 
 /// Changes every decision with probability 1/d, where d counts the decisions that can change, and
@@ -44,12 +39,7 @@ pub(super) fn mutate_one(parent: &Genotype, arity: &[usize], rng: &mut ChaCha8Rn
 
 /// Takes every decision from either parent with equal probability.
 pub(super) fn crossover(a: &Genotype, b: &Genotype, rng: &mut ChaCha8Rng) -> Genotype {
-    Genotype(
-        a.0.iter()
-            .zip(&b.0)
-            .map(|(&a, &b)| if rng.random::<bool>() { a } else { b })
-            .collect(),
-    )
+    Genotype(a.0.iter().zip(&b.0).map(|(&a, &b)| if rng.random::<bool>() { a } else { b }).collect())
 }
 
 fn other_choice(choice: u8, choices: usize, rng: &mut ChaCha8Rng) -> u8 {
@@ -108,9 +98,7 @@ mod tests {
         let rng = &mut seed::rng(2, "variation", 0);
         let arity = [4; 20];
         let parent = uniform(&arity, rng);
-        let changes: usize = (0..1000)
-            .map(|_| distance(&parent, &mutate(&parent, &arity, rng)))
-            .sum();
+        let changes: usize = (0..1000).map(|_| distance(&parent, &mutate(&parent, &arity, rng))).sum();
         // One change for certain and each of the other 19 with probability 1/20.
         assert!((1850..2050).contains(&changes), "{changes}");
     }

@@ -82,7 +82,10 @@ impl Stage {
                 }
             }
         }
-        reached.into_iter().filter_map(|(channels, best): (u32, Option<Best>)| Some((channels, best?))).collect()
+        reached
+            .into_iter()
+            .filter_map(|(channels, best): (u32, Option<Best>)| Some((channels, best?)))
+            .collect()
     }
 
     fn widths(&self, c_in: u32) -> Vec<(u8, u32)> {
@@ -93,12 +96,16 @@ impl Stage {
     fn shared_choices(&self) -> Vec<Vec<(usize, u8)>> {
         let mut combinations = vec![Vec::new()];
         let Some(first) = self.blocks.first() else { return combinations };
-        let shared = |slot: Option<usize>| slot.filter(|s| self.blocks.len() > 1 && self.blocks[1].slots().contains(&Some(*s)));
+        let shared = |slot: Option<usize>| {
+            slot.filter(|s| self.blocks.len() > 1 && self.blocks[1].slots().contains(&Some(*s)))
+        };
         for (slot, arity) in first.slots().into_iter().zip(first.arities()) {
             let Some(slot) = shared(slot) else { continue };
             combinations = combinations
                 .iter()
-                .flat_map(|c| (0..arity as u8).map(move |choice| c.iter().copied().chain([(slot, choice)]).collect()))
+                .flat_map(|c| {
+                    (0..arity as u8).map(move |choice| c.iter().copied().chain([(slot, choice)]).collect())
+                })
                 .collect();
         }
         combinations
@@ -120,7 +127,8 @@ impl Stage {
             now.genotype[slot] = choice;
         }
         for (index, choices) in self.blocks.iter().enumerate() {
-            let (side, channels) = if index == 0 { (side, c_in) } else { (side.div_ceil(self.stride), c_out) };
+            let (side, channels) =
+                if index == 0 { (side, c_in) } else { (side.div_ceil(self.stride), c_out) };
             let mut best: Option<Best> = None;
             choices.each_picked(&now.genotype, shared, |genotype, picked| {
                 let block = Some(self.block(index, channels, c_out, picked));
@@ -147,7 +155,12 @@ impl BlockChoices {
     }
 
     fn arities(&self) -> [usize; 4] {
-        [self.kernel.values.len(), self.expansion.values.len(), self.se.values.len(), self.activation.values.len()]
+        [
+            self.kernel.values.len(),
+            self.expansion.values.len(),
+            self.se.values.len(),
+            self.activation.values.len(),
+        ]
     }
 
     /// Visits every combination of this block's choices; shared ones stay as

@@ -157,10 +157,16 @@ impl Builder<'_> {
         let resolution = self.numbers(&raw.resolution, "input", Dimension::Resolution, 8..=4096)?;
         let stem = self.stem(&raw.stem)?;
         if raw.stage.is_empty() {
-            return Err(self.error(0..0, "the space has no stages").with_remedy("add at least one [[stage]]"));
+            return Err(self
+                .error(0..0, "the space has no stages")
+                .with_remedy("add at least one [[stage]]"));
         }
-        let stages =
-            raw.stage.iter().enumerate().map(|(index, stage)| self.stage(index, stage)).collect::<Checked<Vec<_>>>()?;
+        let stages = raw
+            .stage
+            .iter()
+            .enumerate()
+            .map(|(index, stage)| self.stage(index, stage))
+            .collect::<Checked<Vec<_>>>()?;
         let head = self.head(&raw.head)?;
         if !(1..=1_000_000).contains(raw.classes.get_ref()) {
             return Err(self.error(raw.classes.span(), "classes must be from 1 to 1000000"));
@@ -209,7 +215,9 @@ impl Builder<'_> {
                 .with_remedy("list at least one value"));
         }
         if values.len() > MOST_CHOICES {
-            return Err(self.error(list.span(), format!("{place}: `{name}` has more than {MOST_CHOICES} choices")));
+            return Err(
+                self.error(list.span(), format!("{place}: `{name}` has more than {MOST_CHOICES} choices"))
+            );
         }
         for (index, value) in values.iter().enumerate() {
             if values[..index].contains(value) {
@@ -334,7 +342,9 @@ impl Builder<'_> {
         if let Some(list) = &stage.expansion
             && let Some(bad) = list.get_ref().iter().find(|e| !(0.1..=32.0).contains(*e))
         {
-            return Err(self.error(list.span(), format!("{place}: an expansion of {bad} is out of range")).with_remedy("use 0.1 to 32, usually 1 to 6"));
+            return Err(self
+                .error(list.span(), format!("{place}: an expansion of {bad} is out of range"))
+                .with_remedy("use 0.1 to 32, usually 1 to 6"));
         }
         for dimension in &stage.per_block {
             if matches!(dimension.get_ref(), Dimension::Width | Dimension::Depth | Dimension::Resolution) {
@@ -358,30 +368,50 @@ impl Builder<'_> {
     ) -> Checked<BlockChoices> {
         let own = |dimension| stage.per_block.iter().any(|d| *d.get_ref() == dimension);
         let place = |dimension| {
-            if own(dimension) { format!("{stage_place}, block {}", block + 1) } else { stage_place.to_owned() }
+            if own(dimension) {
+                format!("{stage_place}, block {}", block + 1)
+            } else {
+                stage_place.to_owned()
+            }
         };
         let optional = |dimension| if own(dimension) { optional } else { None };
         let kernel = match first.filter(|_| !own(Dimension::Kernel)) {
             Some(first) => first.kernel.clone(),
-            None => self.choices(&stage.kernel, &place(Dimension::Kernel), Dimension::Kernel, optional(Dimension::Kernel), u32::to_string)?,
+            None => self.choices(
+                &stage.kernel,
+                &place(Dimension::Kernel),
+                Dimension::Kernel,
+                optional(Dimension::Kernel),
+                u32::to_string,
+            )?,
         };
         let expansion = match (first.filter(|_| !own(Dimension::Expansion)), &stage.expansion) {
             (Some(first), _) => first.expansion.clone(),
-            (None, Some(list)) => {
-                self.choices(list, &place(Dimension::Expansion), Dimension::Expansion, optional(Dimension::Expansion), f64::to_string)?
-            }
+            (None, Some(list)) => self.choices(
+                list,
+                &place(Dimension::Expansion),
+                Dimension::Expansion,
+                optional(Dimension::Expansion),
+                f64::to_string,
+            )?,
             (None, None) => Choices { values: vec![1.0], slot: None },
         };
         let se = match (first.filter(|_| !own(Dimension::Se)), &stage.se) {
             (Some(first), _) => first.se.clone(),
-            (None, Some(list)) => self.choices(list, &place(Dimension::Se), Dimension::Se, optional(Dimension::Se), |on| {
-                if *on { "on" } else { "off" }.to_owned()
-            })?,
+            (None, Some(list)) => {
+                self.choices(list, &place(Dimension::Se), Dimension::Se, optional(Dimension::Se), |on| {
+                    if *on { "on" } else { "off" }.to_owned()
+                })?
+            }
             (None, None) => Choices { values: vec![false], slot: None },
         };
         let activation = match first.filter(|_| !own(Dimension::Activation)) {
             Some(first) => first.activation.clone(),
-            None => self.activations(&stage.activation, &place(Dimension::Activation), optional(Dimension::Activation))?,
+            None => self.activations(
+                &stage.activation,
+                &place(Dimension::Activation),
+                optional(Dimension::Activation),
+            )?,
         };
         Ok(BlockChoices { kernel, expansion, se, activation })
     }

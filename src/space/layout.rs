@@ -78,12 +78,15 @@ impl Stage {
         let stride = if index == 0 { self.stride } else { 1 };
         let Picked { kernel, expansion, se, activation } = picked;
         match self.kind {
-            StageKind::Conv => BlockSpec::Conv(Conv { kernel, stride, channels, activation: Some(activation) }),
+            StageKind::Conv => {
+                BlockSpec::Conv(Conv { kernel, stride, channels, activation: Some(activation) })
+            }
             StageKind::DepthwiseSeparable => {
                 BlockSpec::DepthwiseSeparable(DepthwiseSeparable { kernel, stride, channels, activation })
             }
             StageKind::InvertedResidual => {
-                let hidden = if expansion == 1.0 { c_in } else { make_divisible(f64::from(c_in) * expansion) };
+                let hidden =
+                    if expansion == 1.0 { c_in } else { make_divisible(f64::from(c_in) * expansion) };
                 BlockSpec::InvertedResidual(InvertedResidual {
                     kernel,
                     stride,
@@ -132,9 +135,15 @@ pub(super) struct Picked {
 pub(super) enum HeadPart {
     Pool,
     /// A 1x1 convolution.
-    Conv { width: Choices<u32>, activation: Choices<Activation> },
+    Conv {
+        width: Choices<u32>,
+        activation: Choices<Activation>,
+    },
     /// A hidden linear layer.
-    Linear { width: Choices<u32>, activation: Choices<Activation> },
+    Linear {
+        width: Choices<u32>,
+        activation: Choices<Activation>,
+    },
 }
 
 impl HeadPart {

@@ -37,7 +37,10 @@ block = "pool"
 fn every_genotype(space: &SearchSpace) -> Vec<Genotype> {
     let mut all = vec![Vec::new()];
     for &arity in space.arity() {
-        all = all.iter().flat_map(|g: &Vec<u8>| (0..arity as u8).map(move |c| [g.as_slice(), &[c]].concat())).collect();
+        all = all
+            .iter()
+            .flat_map(|g: &Vec<u8>| (0..arity as u8).map(move |c| [g.as_slice(), &[c]].concat()))
+            .collect();
     }
     all.into_iter().map(Genotype).collect()
 }
@@ -80,7 +83,8 @@ fn cost_of(spec: &NetworkSpec) -> f64 {
 fn the_cheapest_network_is_that_of_exhaustive_search() {
     let space = SearchSpace::from_toml("tiny.toml", TINY).expect("valid");
     let (cost, genotype) = space.cheapest(&mut made_up_cost);
-    let exhaustive = every_genotype(&space).iter().map(|g| cost_of(&space.decode(g))).fold(f64::INFINITY, f64::min);
+    let exhaustive =
+        every_genotype(&space).iter().map(|g| cost_of(&space.decode(g))).fold(f64::INFINITY, f64::min);
     assert!((cost - exhaustive).abs() < 1e-9, "{cost} {exhaustive}");
     assert!((cost_of(&space.decode(&genotype)) - cost).abs() < 1e-9);
 }
@@ -121,7 +125,12 @@ proptest! {
 #[case("[\"relu\", \"hswish\"]", "[\"swish\"]", "unknown variant", 19)]
 #[case("block = \"pool\"", "block = \"linear\"\nwidth = [8]\nactivation = [\"relu\"]", "out of order", 21)]
 #[case("depth = [1, 3]", "depth = [0]", "out of range", 14)]
-fn a_mistake_is_told_with_its_line(#[case] good: &str, #[case] bad: &str, #[case] says: &str, #[case] line: usize) {
+fn a_mistake_is_told_with_its_line(
+    #[case] good: &str,
+    #[case] bad: &str,
+    #[case] says: &str,
+    #[case] line: usize,
+) {
     assert!(TINY.contains(good), "{good}");
     let error = SearchSpace::from_toml("tiny.toml", &TINY.replacen(good, bad, 1)).expect_err(bad);
     assert!(error.message.contains(says), "{error}");

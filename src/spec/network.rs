@@ -166,7 +166,8 @@ impl NetworkSpec {
     /// Unknown keys, wrong types, blocks that don't parse, and layouts that
     /// are no network, each with its place in the file.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, FileError> {
-        let raw: NetworkFile = toml::from_str(text).map_err(|error| FileError::from_toml(file, text, &error))?;
+        let raw: NetworkFile =
+            toml::from_str(text).map_err(|error| FileError::from_toml(file, text, &error))?;
         raw.check(file, text)
     }
 }
@@ -239,9 +240,11 @@ impl Source<'_> {
         if range.contains(&number) {
             return Ok(number);
         }
-        Err(self
-            .error(value.span(), format!("{name} = {number} is out of range"))
-            .with_remedy(format!("use a number from {} to {}", range.start, range.end - 1)))
+        Err(self.error(value.span(), format!("{name} = {number} is out of range")).with_remedy(format!(
+            "use a number from {} to {}",
+            range.start,
+            range.end - 1
+        )))
     }
 
     fn block(&self, text: &Spanned<String>) -> Result<BlockSpec, FileError> {
@@ -287,9 +290,9 @@ impl NetworkFile {
         if spec.eps > 0.0 && spec.eps < 1.0 && spec.momentum > 0.0 && spec.momentum <= 1.0 {
             return Ok(spec);
         }
-        Err(source
-            .error(self.batch_norm.span(), "batch_norm constants are out of range")
-            .with_remedy("eps lies between 0 and 1 (1e-3 or 1e-5), momentum is above 0 and at most 1 (0.01 or 0.1)"))
+        Err(source.error(self.batch_norm.span(), "batch_norm constants are out of range").with_remedy(
+            "eps lies between 0 and 1 (1e-3 or 1e-5), momentum is above 0 and at most 1 (0.01 or 0.1)",
+        ))
     }
 
     fn dropout(&self, source: &Source<'_>) -> Result<f64, FileError> {
@@ -314,11 +317,15 @@ impl NetworkFile {
                 }
                 BlockSpec::Pool => pooled = true,
                 BlockSpec::Linear(_) if !pooled => {
-                    return Err(source.error(at.span(), "a linear layer works on pooled features").with_remedy("put `pool` before it"));
+                    return Err(source
+                        .error(at.span(), "a linear layer works on pooled features")
+                        .with_remedy("put `pool` before it"));
                 }
                 BlockSpec::Linear(_) => {}
                 _ if pooled => {
-                    return Err(source.error(at.span(), "no feature map is left after `pool`").with_remedy("put `pool` after it"));
+                    return Err(source
+                        .error(at.span(), "no feature map is left after `pool`")
+                        .with_remedy("put `pool` after it"));
                 }
                 _ => {}
             }
@@ -326,7 +333,9 @@ impl NetworkFile {
         if pooled {
             return Ok(head);
         }
-        Err(source.error(self.head.span(), "the head has no `pool`").with_remedy("end the convolutions with \"pool\""))
+        Err(source
+            .error(self.head.span(), "the head has no `pool`")
+            .with_remedy("end the convolutions with \"pool\""))
     }
 }
 
@@ -383,6 +392,9 @@ mod tests {
         let error = NetworkSpec::from_toml("net.toml", &text.replacen(good, bad, 1)).expect_err(bad);
         let message = error.to_string();
         assert!(message.starts_with("net.toml:"), "{message}");
-        assert!(message.contains(says) || says == "needs pooled features" && message.contains("pooled"), "{message}");
+        assert!(
+            message.contains(says) || says == "needs pooled features" && message.contains("pooled"),
+            "{message}"
+        );
     }
 }

@@ -9,8 +9,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::block::{BlockSpec, Conv, DepthwiseSeparable, InvertedResidual, Linear, Shortcut};
 use super::Activation;
+use super::block::{BlockSpec, Conv, DepthwiseSeparable, InvertedResidual, Linear, Shortcut};
 
 /// Largest channel count a block may have; far above any real network, low
 /// enough that no product of shapes overflows.
@@ -97,7 +97,9 @@ impl FromStr for BlockSpec {
             }),
             other => {
                 return Err(NotationError {
-                    reason: format!("unknown block kind `{other}`; known kinds are conv, ds, ir, pool and linear"),
+                    reason: format!(
+                        "unknown block kind `{other}`; known kinds are conv, ds, ir, pool and linear"
+                    ),
                     offset: 0,
                     len: other.len().max(1),
                 });
@@ -211,7 +213,9 @@ impl<'a> Words<'a> {
     fn finish(self, kind: &str) -> Result<(), NotationError> {
         match self.rest.first() {
             None => Ok(()),
-            Some(&word) => Err(self.error(word, format!("unknown or repeated word `{}` in a `{kind}` block", word.1))),
+            Some(&word) => {
+                Err(self.error(word, format!("unknown or repeated word `{}` in a `{kind}` block", word.1)))
+            }
         }
     }
 }
@@ -238,7 +242,11 @@ mod tests {
     #[case("", 0, "unknown block kind")]
     #[case("pool_k3", 5, "`k3`")]
     #[case("linear_c0", 7, "1 to 65536")]
-    fn a_wrong_word_is_an_error_at_its_position(#[case] text: &str, #[case] offset: usize, #[case] says: &str) {
+    fn a_wrong_word_is_an_error_at_its_position(
+        #[case] text: &str,
+        #[case] offset: usize,
+        #[case] says: &str,
+    ) {
         let error = text.parse::<BlockSpec>().expect_err(text);
         assert_eq!(error.offset, offset, "{error}");
         assert!(error.reason.contains(says), "{error}");
@@ -253,24 +261,41 @@ mod tests {
         let channels = || 1..=MAX_CHANNELS;
         prop_oneof![
             (kernel(), 1..=2u32, channels(), prop::option::of(activation())).prop_map(
-                |(kernel, stride, channels, activation)| BlockSpec::Conv(Conv { kernel, stride, channels, activation })
+                |(kernel, stride, channels, activation)| BlockSpec::Conv(Conv {
+                    kernel,
+                    stride,
+                    channels,
+                    activation
+                })
             ),
-            (kernel(), 1..=2u32, channels(), activation()).prop_map(|(kernel, stride, channels, activation)| {
-                BlockSpec::DepthwiseSeparable(DepthwiseSeparable { kernel, stride, channels, activation })
-            }),
-            (kernel(), 1..=2u32, channels(), channels(), prop::option::of(channels()), activation(), any::<bool>())
-                .prop_map(|(kernel, stride, hidden, channels, squeeze, activation, projection)| {
-                    let shortcut = if projection { Shortcut::Projection } else { Shortcut::Identity };
-                    BlockSpec::InvertedResidual(InvertedResidual {
-                        kernel,
-                        stride,
-                        hidden,
-                        channels,
-                        squeeze,
-                        activation,
-                        shortcut,
-                    })
-                }),
+            (kernel(), 1..=2u32, channels(), activation()).prop_map(
+                |(kernel, stride, channels, activation)| {
+                    BlockSpec::DepthwiseSeparable(DepthwiseSeparable { kernel, stride, channels, activation })
+                }
+            ),
+            (
+                kernel(),
+                1..=2u32,
+                channels(),
+                channels(),
+                prop::option::of(channels()),
+                activation(),
+                any::<bool>()
+            )
+                .prop_map(
+                    |(kernel, stride, hidden, channels, squeeze, activation, projection)| {
+                        let shortcut = if projection { Shortcut::Projection } else { Shortcut::Identity };
+                        BlockSpec::InvertedResidual(InvertedResidual {
+                            kernel,
+                            stride,
+                            hidden,
+                            channels,
+                            squeeze,
+                            activation,
+                            shortcut,
+                        })
+                    }
+                ),
             Just(BlockSpec::Pool),
             (channels(), prop::option::of(activation()))
                 .prop_map(|(channels, activation)| BlockSpec::Linear(Linear { channels, activation })),

@@ -11,8 +11,14 @@ pub const REFERENCE_NETWORKS: &Shipped = &[
     ("mobilenet_v2_cifar.toml", include_str!("../../networks/mobilenet_v2_cifar.toml")),
     ("mobilenet_v3_large.toml", include_str!("../../networks/mobilenet_v3_large.toml")),
     ("mobilenet_v3_small.toml", include_str!("../../networks/mobilenet_v3_small.toml")),
-    ("mobilenet_v3_large_minimalistic.toml", include_str!("../../networks/mobilenet_v3_large_minimalistic.toml")),
-    ("mobilenet_v3_small_minimalistic.toml", include_str!("../../networks/mobilenet_v3_small_minimalistic.toml")),
+    (
+        "mobilenet_v3_large_minimalistic.toml",
+        include_str!("../../networks/mobilenet_v3_large_minimalistic.toml"),
+    ),
+    (
+        "mobilenet_v3_small_minimalistic.toml",
+        include_str!("../../networks/mobilenet_v3_small_minimalistic.toml"),
+    ),
     ("mnasnet_b1.toml", include_str!("../../networks/mnasnet_b1.toml")),
 ];
 

@@ -64,13 +64,22 @@ impl NetworkSpec {
         if alpha == 1.0 {
             return self.clone();
         }
-        let scaling = Scaling { alpha, rule, classifies_from: self.head.iter().rposition(|b| !matches!(b, BlockSpec::Pool)) };
+        let scaling = Scaling {
+            alpha,
+            rule,
+            classifies_from: self.head.iter().rposition(|b| !matches!(b, BlockSpec::Pool)),
+        };
         let mut width = Width { old: self.input_channels, new: self.input_channels };
         let mut body = |block: &BlockSpec| scaling.body(block, &mut width);
         let stem = body(&self.stem);
         let blocks = self.blocks.iter().map(&mut body).collect();
         let has_hidden_linear = self.head.iter().any(|b| matches!(b, BlockSpec::Linear(_)));
-        let head = self.head.iter().enumerate().map(|(i, block)| scaling.head(i, block, &mut width, has_hidden_linear)).collect();
+        let head = self
+            .head
+            .iter()
+            .enumerate()
+            .map(|(i, block)| scaling.head(i, block, &mut width, has_hidden_linear))
+            .collect();
         Self { name: format!("{}_w{alpha}", self.name), stem, blocks, head, ..self.clone() }
     }
 }
@@ -93,7 +102,9 @@ impl Scaling {
         *width = Width { old, new: self.scale(old) };
         match *block {
             BlockSpec::Conv(b) => BlockSpec::Conv(Conv { channels: width.new, ..b }),
-            BlockSpec::DepthwiseSeparable(b) => BlockSpec::DepthwiseSeparable(DepthwiseSeparable { channels: width.new, ..b }),
+            BlockSpec::DepthwiseSeparable(b) => {
+                BlockSpec::DepthwiseSeparable(DepthwiseSeparable { channels: width.new, ..b })
+            }
             BlockSpec::InvertedResidual(b) => {
                 let hidden = match self.rule {
                     WidthRule::Reference => input.keep_ratio(b.hidden),
@@ -114,9 +125,13 @@ impl Scaling {
             // The released code keeps a hidden linear layer as it is, and
             // divides a last convolution by alpha < 1 before multiplying it.
             (BlockSpec::Linear(_), WidthRule::Reference) => old,
-            (_, WidthRule::Reference) if Some(index) == self.classifies_from => make_divisible(f64::from(old) * self.alpha.max(1.0)),
+            (_, WidthRule::Reference) if Some(index) == self.classifies_from => {
+                make_divisible(f64::from(old) * self.alpha.max(1.0))
+            }
             (_, WidthRule::Reference) => self.scale(old),
-            (_, WidthRule::Torchvision) if !has_hidden_linear => make_divisible(f64::from(old) * self.alpha.max(1.0)),
+            (_, WidthRule::Torchvision) if !has_hidden_linear => {
+                make_divisible(f64::from(old) * self.alpha.max(1.0))
+            }
             (BlockSpec::Conv(_), WidthRule::Torchvision) => input.keep_ratio(old),
             (_, WidthRule::Torchvision) => self.scale(old),
         };

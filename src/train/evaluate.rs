@@ -32,7 +32,11 @@ impl Score {
 ///
 /// # Errors
 /// If interrupted, or the images do not fit the network.
-pub fn evaluate(network: &Network, loader: &Loader, control: &Control<'_>) -> std::result::Result<Score, TrainError> {
+pub fn evaluate(
+    network: &Network,
+    loader: &Loader,
+    control: &Control<'_>,
+) -> std::result::Result<Score, TrainError> {
     let mut score = Score { correct: 0, total: 0 };
     let batches: Batches = loader.evaluation();
     for batch in batches {

@@ -84,7 +84,9 @@ pub fn fit(
     let steps_per_epoch = loader.training_steps() as u64;
     for epoch in 0..recipe.epochs {
         let mut loss_sum = 0.0;
-        for (index, batch) in (0u64..).zip(loader.training(recipe.augment, seed, u64::from(epoch)).prefetch()?) {
+        for (index, batch) in
+            (0u64..).zip(loader.training(recipe.augment, seed, u64::from(epoch)).prefetch()?)
+        {
             control.check()?;
             let step = u64::from(epoch) * steps_per_epoch + index;
             let (images, labels) = tensors(loader, batch)?;

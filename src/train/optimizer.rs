@@ -4,6 +4,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{Result, Var};
 
 use super::recipe::{OptimizerKind, Recipe};
+use crate::kernels::update::{AdamW, Sgd};
 use crate::nn::{Parameters, ops};
 
 /// An optimizer with its state.
@@ -11,7 +12,7 @@ pub struct Optimizer {
     kind: OptimizerKind,
     weight_decay: f64,
     slots: Vec<Slot>,
-    steps: u64,
+    steps: u32,
 }
 
 /// A trained tensor and its moments.
@@ -51,10 +52,24 @@ impl Optimizer {
             let decay = if slot.decayed { self.weight_decay } else { 0.0 };
             match (self.kind, slot.moments.as_slice()) {
                 (OptimizerKind::Sgd { momentum }, [velocity]) => {
-                    ops::sgd_step(&slot.var, gradient, velocity, learning_rate, momentum, true, decay)?;
+                    let step = Sgd {
+                        learning_rate: learning_rate as f32,
+                        momentum: momentum as f32,
+                        nesterov: true,
+                        weight_decay: decay as f32,
+                    };
+                    ops::sgd_step(&slot.var, gradient, velocity, step)?;
                 }
                 (OptimizerKind::Adamw, [first, second]) => {
-                    ops::adamw_step(&slot.var, gradient, first, second, self.steps, learning_rate, decay)?;
+                    let step = AdamW {
+                        learning_rate,
+                        beta1: 0.9,
+                        beta2: 0.999,
+                        eps: 1e-8,
+                        weight_decay: decay,
+                        step: self.steps,
+                    };
+                    ops::adamw_step(&slot.var, gradient, [first, second], step)?;
                 }
                 _ => candle_core::bail!("an optimizer lost its moments"),
             }

@@ -19,13 +19,7 @@ fn loader(used: usize, batch_size: usize) -> Loader {
     let dataset = dataset(40, 5, 6, 3, 4);
     let indices: Vec<usize> = (0..used).collect();
     let normalisation = Normalisation::fit(&dataset, &indices).unwrap();
-    Loader::new(
-        Arc::new(dataset),
-        &indices,
-        &normalisation,
-        size(batch_size),
-    )
-    .unwrap()
+    Loader::new(Arc::new(dataset), &indices, &normalisation, size(batch_size)).unwrap()
 }
 
 /// A loader whose batches show which images they hold: image `i` has the label `i`.
@@ -36,13 +30,7 @@ fn numbered(images: usize, batch_size: usize) -> Loader {
     let dataset = Dataset::new("numbered", vec![0; images], labels, one, 1, names).unwrap();
     let indices: Vec<usize> = (0..images).collect();
     let normalisation = Normalisation::fit(&dataset, &indices).unwrap();
-    Loader::new(
-        Arc::new(dataset),
-        &indices,
-        &normalisation,
-        size(batch_size),
-    )
-    .unwrap()
+    Loader::new(Arc::new(dataset), &indices, &normalisation, size(batch_size)).unwrap()
 }
 
 fn seen(batches: impl Iterator<Item = Batch>) -> Vec<u32> {
@@ -53,23 +41,14 @@ fn seen(batches: impl Iterator<Item = Batch>) -> Vec<u32> {
 fn evaluation_is_in_order_complete_and_normalised() {
     let loader = loader(23, 10);
     let batches: Vec<Batch> = loader.evaluation().collect();
-    assert_eq!(
-        batches.iter().map(Batch::len).collect::<Vec<_>>(),
-        [10, 10, 3]
-    );
+    assert_eq!(batches.iter().map(Batch::len).collect::<Vec<_>>(), [10, 10, 3]);
     let table = &loader.table;
     let expected: Vec<f32> = loader.dataset().images()[..23 * 90]
         .iter()
         .enumerate()
         .map(|(i, &byte)| table[i % 3][usize::from(byte)])
         .collect();
-    assert_eq!(
-        batches
-            .iter()
-            .flat_map(|b| b.pixels.clone())
-            .collect::<Vec<_>>(),
-        expected
-    );
+    assert_eq!(batches.iter().flat_map(|b| b.pixels.clone()).collect::<Vec<_>>(), expected);
     assert_eq!(seen(loader.evaluation()), loader.dataset().labels()[..23]);
 }
 
@@ -107,10 +86,7 @@ fn epochs_and_seeds_have_their_own_order() {
 fn bytes_do_not_depend_on_the_number_of_threads() {
     let loader = loader(40, 16);
     let epoch = |threads: usize| -> Vec<Batch> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| loader.training(AUGMENT, 7, 3).collect())
     };
     let one = epoch(1);
@@ -128,13 +104,7 @@ fn augmentation_does_not_depend_on_the_batch() {
         let loader = loader(40, batch_size);
         let mut images: Vec<Vec<f32>> = loader
             .training(AUGMENT, 7, 3)
-            .flat_map(|batch| {
-                batch
-                    .pixels
-                    .chunks(90)
-                    .map(<[f32]>::to_vec)
-                    .collect::<Vec<_>>()
-            })
+            .flat_map(|batch| batch.pixels.chunks(90).map(<[f32]>::to_vec).collect::<Vec<_>>())
             .collect();
         images.sort_by(|a, b| a.partial_cmp(b).unwrap());
         images
@@ -144,13 +114,7 @@ fn augmentation_does_not_depend_on_the_batch() {
         .evaluation()
         .flat_map(|b| b.pixels.chunks(90).map(<[f32]>::to_vec).collect::<Vec<_>>())
         .collect();
-    assert!(
-        by_image(4)
-            .iter()
-            .filter(|image| !plain.contains(image))
-            .count()
-            > 30
-    );
+    assert!(by_image(4).iter().filter(|image| !plain.contains(image)).count() > 30);
 }
 
 #[test]
@@ -185,18 +149,8 @@ fn an_abandoned_prefetch_ends_its_thread() {
 #[test]
 fn a_trial_in_a_pool_of_one_thread_can_wait_for_prefetched_batches() {
     let loader = loader(40, 4);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
-    let images: usize = pool.install(|| {
-        loader
-            .evaluation()
-            .prefetch()
-            .unwrap()
-            .map(|b| b.len())
-            .sum()
-    });
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let images: usize = pool.install(|| loader.evaluation().prefetch().unwrap().map(|b| b.len()).sum());
     assert_eq!(images, 40);
 }
 
@@ -204,23 +158,10 @@ fn a_trial_in_a_pool_of_one_thread_can_wait_for_prefetched_batches() {
 fn unusable_loaders_are_refused() {
     let dataset = Arc::new(dataset(4, 2, 2, 3, 2));
     let normalisation = Normalisation::fit(&dataset, &[0]).unwrap();
-    let make =
-        |indices: &[usize]| Loader::new(Arc::clone(&dataset), indices, &normalisation, size(2));
+    let make = |indices: &[usize]| Loader::new(Arc::clone(&dataset), indices, &normalisation, size(2));
     assert!(matches!(make(&[]), Err(DataError::NoImages { .. })));
-    assert!(matches!(
-        make(&[0, 4]),
-        Err(DataError::IndexOutOfRange {
-            index: 4,
-            len: 4,
-            ..
-        })
-    ));
+    assert!(matches!(make(&[0, 4]), Err(DataError::IndexOutOfRange { index: 4, len: 4, .. })));
     let grey = Arc::new(crate::data::fixtures::dataset(4, 2, 2, 1, 2));
-    let message = Loader::new(grey, &[0], &normalisation, size(2))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.ends_with("its images have 1 channel(s), but the normalisation has 3"),
-        "{message}"
-    );
+    let message = Loader::new(grey, &[0], &normalisation, size(2)).unwrap_err().to_string();
+    assert!(message.ends_with("its images have 1 channel(s), but the normalisation has 3"), "{message}");
 }

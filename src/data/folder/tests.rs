@@ -26,12 +26,7 @@ fn save(folder: &Path, name: &str, image: &DynamicImage) {
 }
 
 fn shape(dataset: &crate::data::Dataset) -> [usize; 4] {
-    [
-        dataset.len(),
-        dataset.height(),
-        dataset.width(),
-        dataset.channels(),
-    ]
+    [dataset.len(), dataset.height(), dataset.width(), dataset.channels()]
 }
 
 fn message(folder: &Path) -> String {
@@ -84,35 +79,20 @@ fn jpeg_files_are_read_and_alpha_is_dropped() {
     save(root.path(), "test/b/1.JPG", &grey(128, 16, 16));
     let source = open(root.path()).unwrap();
     for image in 0..2 {
-        for (value, expected) in source
-            .train()
-            .image(image)
-            .iter()
-            .zip([200u8, 100, 50].iter().cycle())
-        {
+        for (value, expected) in source.train().image(image).iter().zip([200u8, 100, 50].iter().cycle()) {
             assert!(value.abs_diff(*expected) <= 3, "{value} for {expected}");
         }
     }
     assert_eq!(source.train().image(2)[..3], [9, 8, 7]);
-    assert!(
-        source
-            .test()
-            .image(0)
-            .iter()
-            .all(|value| value.abs_diff(128) <= 2)
-    );
+    assert!(source.test().image(0).iter().all(|value| value.abs_diff(128) <= 2));
 }
 
 #[test]
 fn images_get_the_most_frequent_training_size_and_of_ties_the_smaller() {
     let root = tempdir().unwrap();
-    for (name, side) in [
-        ("train/a/1", 8),
-        ("train/a/2", 4),
-        ("train/a/3", 8),
-        ("train/b/1", 4),
-        ("train/b/2", 6),
-    ] {
+    for (name, side) in
+        [("train/a/1", 8), ("train/a/2", 4), ("train/a/3", 8), ("train/b/1", 4), ("train/b/2", 6)]
+    {
         save(root.path(), &format!("{name}.png"), &grey(90, side, side));
     }
     // The test part has no say, though its size is as frequent.
@@ -136,27 +116,15 @@ fn shrinking_averages() {
     save(root.path(), "test/a/1.png", &checkers.into());
     let source = open_at(root.path(), ImageSize::new(2, 2).unwrap()).unwrap();
     let near = |value: &u8| value.abs_diff(100) <= 5;
-    assert!(
-        source.train().images().iter().all(near),
-        "{:?}",
-        source.train().images()
-    );
+    assert!(source.train().images().iter().all(near), "{:?}", source.train().images());
 }
 
 #[test]
 fn class_folders_alone_get_a_test_part_set_apart() {
     let root = tempdir().unwrap();
     for i in 0..12 {
-        save(
-            root.path(),
-            &format!("train station/{i:02}.png"),
-            &grey(i, 1, 1),
-        );
-        save(
-            root.path(),
-            &format!("harbour/{i:02}.png"),
-            &grey(100 + i, 1, 1),
-        );
+        save(root.path(), &format!("train station/{i:02}.png"), &grey(i, 1, 1));
+        save(root.path(), &format!("harbour/{i:02}.png"), &grey(100 + i, 1, 1));
     }
     let source = open(root.path()).unwrap();
     assert_eq!(source.test_origin(), TestOrigin::SetApart);
@@ -183,10 +151,7 @@ fn unlabelled_test_images_are_left_out() {
         save(root.path(), &format!("train/a/{i}.png"), &grey(i, 1, 1));
     }
     save(root.path(), "test/1.png", &grey(9, 1, 1));
-    assert_eq!(
-        open(root.path()).unwrap().test_origin(),
-        TestOrigin::SetApart
-    );
+    assert_eq!(open(root.path()).unwrap().test_origin(), TestOrigin::SetApart);
 }
 
 #[test]
@@ -199,9 +164,7 @@ fn camera_orientation_is_applied() {
     let mut bytes = Vec::new();
     let mut encoder = image::codecs::png::PngEncoder::new(&mut bytes);
     encoder.set_exif_metadata(exif).unwrap();
-    encoder
-        .write_image(&pixels, 3, 2, image::ExtendedColorType::L8)
-        .unwrap();
+    encoder.write_image(&pixels, 3, 2, image::ExtendedColorType::L8).unwrap();
     write(root.path(), "train/a/1.png", &bytes);
     write(root.path(), "test/a/1.png", &bytes);
     let source = open(root.path()).unwrap();
@@ -222,21 +185,12 @@ fn unreadable_images_are_told_by_the_first_path() {
     for name in ["a/5.png", "a/3.png"] {
         write(root.path(), name, cut);
         let error = open(root.path()).unwrap_err();
-        assert!(
-            matches!(&error, DataError::UnreadableImage { path, .. } if path.ends_with(name)),
-            "{error}"
-        );
+        assert!(matches!(&error, DataError::UnreadableImage { path, .. } if path.ends_with(name)), "{error}");
     }
     write(root.path(), "a/1.png", b"GIF? no");
     let text = message(root.path());
-    assert!(
-        text.starts_with("cannot decode the image ROOT/a/1.png: "),
-        "{text}"
-    );
-    assert!(
-        text.ends_with("; remove it, or save it again as PNG or JPEG"),
-        "{text}"
-    );
+    assert!(text.starts_with("cannot decode the image ROOT/a/1.png: "), "{text}");
+    assert!(text.ends_with("; remove it, or save it again as PNG or JPEG"), "{text}");
 }
 
 #[test]
@@ -246,9 +200,7 @@ fn a_class_folder_without_images_is_told() {
     write(root.path(), "dog/1.webp", b"");
     let text = message(root.path());
     assert!(
-        text.starts_with(
-            "the class folder ROOT/dog holds no .png, .jpg or .jpeg file (found 1.webp)"
-        ),
+        text.starts_with("the class folder ROOT/dog holds no .png, .jpg or .jpeg file (found 1.webp)"),
         "{text}"
     );
 }
@@ -260,10 +212,7 @@ fn differing_classes_are_told() {
         save(root.path(), &format!("{name}/1.png"), &grey(1, 1, 1));
     }
     let text = message(root.path());
-    assert!(
-        text.contains("(only in the first: dog; only in the second: cow)"),
-        "{text}"
-    );
+    assert!(text.contains("(only in the first: dog; only in the second: cow)"), "{text}");
 }
 
 #[test]
@@ -273,10 +222,7 @@ fn two_test_folders_are_ambiguous() {
         save(root.path(), &format!("{name}/1.png"), &grey(1, 1, 1));
     }
     let text = message(root.path());
-    assert!(
-        text.starts_with("ROOT holds test/ and val/, and only one of them"),
-        "{text}"
-    );
+    assert!(text.starts_with("ROOT holds test/ and val/, and only one of them"), "{text}");
 }
 
 #[test]
@@ -285,9 +231,6 @@ fn parts_without_class_folders_are_not_taken_for_classes() {
     save(root.path(), "train/1.png", &grey(1, 1, 1));
     save(root.path(), "test/1.png", &grey(1, 1, 1));
     let text = message(root.path());
-    assert!(
-        text.starts_with("no data set recognised in ROOT: looked for IDX files"),
-        "{text}"
-    );
+    assert!(text.starts_with("no data set recognised in ROOT: looked for IDX files"), "{text}");
     assert!(text.ends_with("found test, train"), "{text}");
 }

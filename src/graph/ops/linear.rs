@@ -23,7 +23,11 @@ impl Operation for Linear {
 
     fn parameters(&self) -> Vec<Parameter> {
         vec![
-            Parameter::weight("weight", &[self.c_out, self.c_in], Initial::Normal(f64::from(self.c_in).sqrt().recip())),
+            Parameter::weight(
+                "weight",
+                &[self.c_out, self.c_in],
+                Initial::Normal(f64::from(self.c_in).sqrt().recip()),
+            ),
             Parameter::bias("bias", self.c_out, 0.0),
         ]
     }

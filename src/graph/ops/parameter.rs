@@ -40,7 +40,13 @@ impl Parameter {
 
     /// A bias or batch-norm parameter: trained, not decayed.
     pub fn bias(name: &'static str, channels: u32, value: f64) -> Self {
-        Self { name, shape: dims(&[channels]), initial: Initial::Constant(value), trained: true, decayed: false }
+        Self {
+            name,
+            shape: dims(&[channels]),
+            initial: Initial::Constant(value),
+            trained: true,
+            decayed: false,
+        }
     }
 
     /// A running statistic: neither trained nor decayed.

@@ -19,10 +19,7 @@ impl InverseCholesky {
             rows.extend((0..=row).map(|column| entry(row, column)));
         }
         factor(&mut rows, size, floor);
-        Self {
-            rows: invert(&rows, size),
-            size,
-        }
+        Self { rows: invert(&rows, size), size }
     }
 
     /// `L⁻¹ v`; its squared length is `vᵀ K⁻¹ v`.
@@ -133,9 +130,8 @@ mod tests {
     fn solving_undoes_multiplying() {
         let size = 37;
         let expected: Vec<f64> = (0..size).map(|i| (i as f64 * 0.7).sin() + 0.2).collect();
-        let product: Vec<f64> = (0..size)
-            .map(|i| (0..size).map(|j| covariance(i, j) * expected[j]).sum())
-            .collect();
+        let product: Vec<f64> =
+            (0..size).map(|i| (0..size).map(|j| covariance(i, j) * expected[j]).sum()).collect();
         let inverse = InverseCholesky::of(size, 0.01, covariance);
         for (found, wanted) in inverse.solve(&product).iter().zip(&expected) {
             assert!((found - wanted).abs() < 1e-9, "{found} {wanted}");

@@ -48,35 +48,22 @@ impl CostTrend {
         let mut rows: Vec<[f64; TERMS]> = channels
             .iter()
             .zip(latencies_ms)
-            .map(|(&channels, latency)| {
-                terms(geometry.structure, channels).map(|term| term / latency)
-            })
+            .map(|(&channels, latency)| terms(geometry.structure, channels).map(|term| term / latency))
             .collect();
         let mut targets = vec![1.0; rows.len()];
         if geometry.structure == Structure::InvertedResidual {
             let on_diagonal = channels.iter().all(|[c_in, _, c_out]| c_in == c_out);
-            let strength = if on_diagonal {
-                EQUAL_RATE_ON_DIAGONAL
-            } else {
-                EQUAL_RATE
-            };
+            let strength = if on_diagonal { EQUAL_RATE_ON_DIAGONAL } else { EQUAL_RATE };
             rows.push(equal_rate_row(geometry, strength, &rows));
             targets.push(0.0);
         }
         let smallest = latencies_ms.iter().copied().fold(f64::INFINITY, f64::min);
-        Self {
-            geometry,
-            coefficients: least_squares(&rows, &targets),
-            floor_ms: 0.05 * smallest,
-        }
+        Self { geometry, coefficients: least_squares(&rows, &targets), floor_ms: 0.05 * smallest }
     }
 
     /// Trend in ms, always positive.
     pub(super) fn latency_ms(&self, channels: Channels) -> f64 {
-        self.contributions(channels)
-            .iter()
-            .sum::<f64>()
-            .max(self.floor_ms)
+        self.contributions(channels).iter().sum::<f64>().max(self.floor_ms)
     }
 
     /// Trend in ms of the same block without its expansion: the part that depends on the outer channels only.
@@ -90,10 +77,7 @@ impl CostTrend {
         let total = self.latency_ms(channels);
         let ms = self.contributions(channels);
         let shared = 0.5 * ms[HIDDEN];
-        let fitted = [
-            (ms[INPUT] + ms[EXPAND] + shared) / total,
-            (ms[OUTPUT] + ms[PROJECT] + shared) / total,
-        ];
+        let fitted = [(ms[INPUT] + ms[EXPAND] + shared) / total, (ms[OUTPUT] + ms[PROJECT] + shared) / total];
         let prior = self.prior_halves(channels);
         [0, 1].map(|half| SPLIT_FLOOR + fitted[half] + PRIOR_SPLIT * prior[half])
     }
@@ -121,22 +105,14 @@ fn terms(structure: Structure, [c_in, expanded, c_out]: Channels) -> [f64; TERMS
         Structure::PerChannel => [1.0, c_in, 0.0, 0.0, 0.0, 0.0],
         Structure::Dense => [1.0, c_in, c_out, c_in * c_out, 0.0, 0.0],
         Structure::InvertedResidual => {
-            let expansion = if expanded == c_in {
-                0.0
-            } else {
-                c_in * expanded
-            };
+            let expansion = if expanded == c_in { 0.0 } else { c_in * expanded };
             [1.0, c_in, expanded, c_out, expansion, expanded * c_out]
         }
     }
 }
 
 /// A row of the least-squares problem that asks for equal costs per multiply-add of expansion and projection.
-fn equal_rate_row(
-    geometry: Geometry,
-    strength: f64,
-    relative_rows: &[[f64; TERMS]],
-) -> [f64; TERMS] {
+fn equal_rate_row(geometry: Geometry, strength: f64, relative_rows: &[[f64; TERMS]]) -> [f64; TERMS] {
     let (in_positions, out_positions) = positions(geometry);
     let count = relative_rows.len() as f64;
     let typical_madds = relative_rows
@@ -152,10 +128,7 @@ fn equal_rate_row(
 }
 
 fn positions(geometry: Geometry) -> (f64, f64) {
-    (
-        f64::from(geometry.in_positions),
-        f64::from(geometry.out_positions),
-    )
+    (f64::from(geometry.in_positions), f64::from(geometry.out_positions))
 }
 
 #[cfg(test)]
@@ -193,10 +166,7 @@ mod tests {
     /// With `c_in = c_out` and a fixed ratio, nothing in the rows separates expansion from projection.
     #[test]
     fn rows_on_the_diagonal_give_both_convolutions_the_same_rate() {
-        let channels: Vec<Channels> = [32.0, 64.0, 96.0, 128.0]
-            .iter()
-            .map(|&c| [c, 6.0 * c, c])
-            .collect();
+        let channels: Vec<Channels> = [32.0, 64.0, 96.0, 128.0].iter().map(|&c| [c, 6.0 * c, c]).collect();
         let latencies: Vec<f64> = channels.iter().map(|c| 1e-4 * c[0] * c[1]).collect();
         let trend = CostTrend::fit(block(14, 1), &channels, &latencies);
         let (wide, narrow) = ([64.0, 384.0, 128.0], [64.0, 384.0, 64.0]);
@@ -210,9 +180,6 @@ mod tests {
         let trend = CostTrend::fit(block(28, 1), &channels, &[1.0, 1.5, 1.3]);
         let narrow = trend.halves([16.0, 96.0, 16.0]);
         let wide = trend.halves([16.0, 96.0, 128.0]);
-        assert!(
-            wide[1] > narrow[1] && wide[0] < narrow[0],
-            "{narrow:?} {wide:?}"
-        );
+        assert!(wide[1] > narrow[1] && wide[0] < narrow[0], "{narrow:?} {wide:?}");
     }
 }

@@ -27,11 +27,7 @@ pub(super) fn least_squares<const P: usize>(rows: &[[f64; P]], targets: &[f64]) 
 fn column_scales<const P: usize>(rows: &[[f64; P]]) -> [f64; P] {
     std::array::from_fn(|column| {
         let square: f64 = rows.iter().map(|row| row[column] * row[column]).sum();
-        if square > 0.0 {
-            square.sqrt().recip()
-        } else {
-            0.0
-        }
+        if square > 0.0 { square.sqrt().recip() } else { 0.0 }
     })
 }
 
@@ -56,11 +52,7 @@ fn normal_equations<const P: usize>(
 }
 
 /// The least-squares solution that uses exactly the columns of `subset`; `None` where it is singular or not positive.
-fn solve_subset<const P: usize>(
-    gram: &[[f64; P]; P],
-    moment: &[f64; P],
-    subset: u32,
-) -> Option<[f64; P]> {
+fn solve_subset<const P: usize>(gram: &[[f64; P]; P], moment: &[f64; P], subset: u32) -> Option<[f64; P]> {
     const SINGULAR: f64 = 1e-9;
     let used = |column: usize| subset >> column & 1 == 1;
     let mut matrix = *gram;
@@ -79,11 +71,7 @@ fn solve_subset<const P: usize>(
         }
     }
     for column in 0..P {
-        solution[column] = if used(column) {
-            solution[column] / matrix[column][column]
-        } else {
-            0.0
-        };
+        solution[column] = if used(column) { solution[column] / matrix[column][column] } else { 0.0 };
         if solution[column] < 0.0 {
             return None;
         }
@@ -107,10 +95,7 @@ mod tests {
     fn a_column_that_would_be_negative_is_left_out() {
         let rows = [[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]];
         let found = least_squares(&rows, &[3.0, 2.0, 1.0]);
-        assert!(
-            (found[0] - 2.0).abs() < 1e-12 && found[1] == 0.0,
-            "{found:?}"
-        );
+        assert!((found[0] - 2.0).abs() < 1e-12 && found[1] == 0.0, "{found:?}");
     }
 
     #[test]

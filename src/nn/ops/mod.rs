@@ -1,0 +1,30 @@
+//! The operators of a network as candle functions with gradients, on the CPU kernels of
+//! [`crate::kernels`].
+//!
+//! All tensors are `f32` on the CPU, images are `[n, h, w, c]`. Inputs that are not contiguous are made so;
+//! a wrong shape, type or device is a candle error that names the operator. Gradients are hand-written; one
+//! that nothing asks for (the image's, above all) is not computed.
+
+mod activation;
+mod batch_norm;
+mod channel_scale;
+mod conv;
+mod cross_entropy;
+mod depthwise;
+mod pointwise;
+mod pool;
+mod tensors;
+mod update;
+
+pub use activation::activation;
+pub use batch_norm::{batch_norm_activation, scale_shift_activation};
+pub use channel_scale::channel_scale;
+pub use conv::conv;
+pub use cross_entropy::cross_entropy;
+pub use depthwise::depthwise;
+pub use pointwise::pointwise;
+pub use pool::global_average_pool;
+pub use update::{adamw_step, sgd_step};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! A search that is killed, cut or run with other numbers of jobs ends with the same bytes.
+
+mod support;
+
+use std::process::{Command as Process, Stdio};
+use std::time::Duration;
+
+use support::{Place, results};
+
+fn journal_lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|&&b| b == b'\n').count()
+}
+
+#[test]
+fn one_job_and_two_give_the_same_run() {
+    let place = Place::new();
+    place.search("one").args(["--jobs", "1"]).assert().success();
+    place.search("two").args(["--jobs", "2"]).assert().success();
+    let (one, two) = (results(&place.path("one")), results(&place.path("two")));
+    assert_eq!(one, two);
+    assert_eq!(journal_lines(&one[0].1), 12, "10 trials and 2 longer trainings");
+    let names: Vec<_> = one.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "trials.jsonl",
+            "pareto.csv",
+            "pareto.png",
+            "pareto.svg",
+            "progress.png",
+            "progress.svg",
+            "trials.csv"
+        ]
+    );
+}
+
+#[test]
+fn a_journal_cut_at_every_line_and_at_random_bytes_is_completed_to_the_same_bytes() {
+    let place = Place::new();
+    place.search("whole").assert().success();
+    let whole = results(&place.path("whole"));
+    let journal = &whole[0].1;
+    let line_ends = journal.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(at, _)| at + 1);
+    let mut cuts: Vec<usize> = std::iter::once(0).chain(line_ends).collect();
+    // Bytes inside lines, spread by a fixed rule.
+    cuts.extend((1..=8).map(|i| i * 7919 % journal.len()));
+    for cut in cuts {
+        std::fs::write(place.path("whole/trials.jsonl"), &journal[..cut]).expect("disk");
+        std::fs::remove_dir_all(place.path("whole/derived")).expect("derived");
+        place.search("whole").assert().success();
+        assert_eq!(results(&place.path("whole")), whole, "cut at byte {cut}");
+    }
+}
+
+#[test]
+fn a_process_killed_at_any_moment_goes_on_to_the_same_bytes() {
+    let place = Place::new();
+    place.search("whole").assert().success();
+    let whole = results(&place.path("whole"));
+    for (round, patience_ms) in [30, 300, 600, 1200, 2400].into_iter().enumerate() {
+        let out = format!("killed{round}");
+        kill_after(&place, &out, Duration::from_millis(patience_ms));
+        place.search(&out).assert().success();
+        assert_eq!(results(&place.path(&out)), whole, "killed after {patience_ms} ms");
+    }
+}
+
+/// Starts a search and kills it without warning.
+fn kill_after(place: &Place, out: &str, patience: Duration) {
+    let prepared = place.search(out);
+    let mut process = Process::new(prepared.get_program());
+    process.args(prepared.get_args()).current_dir(place.path("")).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = process.spawn().expect("started");
+    std::thread::sleep(patience);
+    // It may be done already on a fast machine.
+    let _ = child.kill();
+    child.wait().expect("ended");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_is_finished_and_exits_with_130() {
+    let place = Place::new();
+    let prepared = place.search("run");
+    let mut process = Process::new(prepared.get_program());
+    process.args(prepared.get_args()).args(["--trials", "40", "--epochs", "50", "--jobs", "2"]);
+    process.current_dir(place.path("")).stderr(Stdio::piped()).stdout(Stdio::null());
+    let child = process.spawn().expect("started");
+    while std::fs::read(place.path("run/trials.jsonl")).map_or(0, |bytes| journal_lines(&bytes)) < 2 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let interrupt = Process::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(interrupt.success());
+    let output = child.wait_with_output().expect("ended");
+    assert_eq!(output.status.code(), Some(130));
+    let talk = String::from_utf8_lossy(&output.stderr);
+    assert!(talk.contains("interrupted after") && talk.contains("goes on"), "{talk}");
+    assert!(place.path("run/derived/trials.csv").exists());
+}

@@ -1,0 +1,173 @@
+//! A search small enough to run in a test: few tiny images, few choices.
+
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// A space on the grid of the Pixel 1 table with 48 small networks.
+pub const TINY_SPACE: &str = r#"name = "tiny"
+resolution = [224]
+classes = 1000
+padding = "same"
+batch_norm = { eps = 1e-3, momentum = 0.1 }
+
+[stem]
+kernel = [3]
+stride = 2
+width = [8]
+activation = ["hswish"]
+
+[[stage]]
+block = "ir"
+stride = 1
+depth = [1]
+kernel = [3]
+expansion = [1]
+activation = ["relu"]
+
+[[stage]]
+block = "ir"
+stride = 2
+depth = [1, 2]
+width = [8]
+kernel = [3, 5]
+expansion = [1, 2]
+se = [false, true]
+activation = ["relu"]
+
+[[stage]]
+block = "ir"
+stride = 2
+depth = [1]
+width = [16]
+kernel = [3, 5, 7]
+expansion = [1]
+activation = ["relu"]
+
+[[stage]]
+block = "ir"
+stride = 2
+depth = [1]
+width = [32]
+kernel = [3]
+expansion = [1]
+activation = ["hswish"]
+
+[[stage]]
+block = "ir"
+stride = 1
+depth = [1]
+width = [64]
+kernel = [3]
+expansion = [1]
+activation = ["hswish"]
+
+[[stage]]
+block = "ir"
+stride = 2
+depth = [1]
+width = [128]
+kernel = [3]
+expansion = [1]
+activation = ["hswish"]
+
+[[head]]
+block = "conv"
+width = [256]
+activation = ["hswish"]
+
+[[head]]
+block = "pool"
+"#;
+
+/// A temporary place with images, a space and room for run folders.
+pub struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let folder = TempDir::new().expect("temporary folder");
+        let place = Self { folder };
+        std::fs::write(place.path("space.toml"), TINY_SPACE).expect("disk");
+        std::fs::create_dir(place.path("images")).expect("disk");
+        write_idx(&place.path("images"), "train", 40);
+        write_idx(&place.path("images"), "t10k", 10);
+        place
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// `mbn-search` on the tiny space and images; later arguments win.
+    pub fn search(&self, out: &str) -> Command {
+        let mut command = binary("mbn-search");
+        command.current_dir(self.folder.path()).args([
+            "--target",
+            "pixel-latency.csv",
+            "--space",
+            "space.toml",
+        ]);
+        command.args([
+            "--data",
+            "images",
+            "--trials",
+            "10",
+            "--epochs",
+            "1",
+            "--final-epochs",
+            "1",
+            "--finals",
+            "2",
+        ]);
+        command.args(["--out", out]);
+        command
+    }
+}
+
+pub fn binary(name: &str) -> Command {
+    let path = match name {
+        "mbn-search" => env!("CARGO_BIN_EXE_mbn-search"),
+        _ => env!("CARGO_BIN_EXE_mbn-inspect"),
+    };
+    let mut command = Command::new(path);
+    command.env("NO_COLOR", "1");
+    command
+}
+
+/// IDX files of `per_class` 8x8 images of 4 classes: a bright quarter each, with some noise.
+fn write_idx(folder: &Path, part: &str, per_class: u32) {
+    const CLASSES: u32 = 4;
+    let count = per_class * CLASSES;
+    let mut images =
+        [&[0, 0, 8, 3][..], &count.to_be_bytes(), &8u32.to_be_bytes(), &8u32.to_be_bytes()].concat();
+    let mut labels = [&[0, 0, 8, 1][..], &count.to_be_bytes()].concat();
+    for index in 0..count {
+        let class = index % CLASSES;
+        labels.push(class as u8);
+        for pixel in 0..64u32 {
+            let quarter = pixel / 32 * 2 + pixel % 8 / 4;
+            let noise = (index * 31 + pixel * 17) % 64;
+            images.push(if quarter == class { 190 + noise as u8 } else { noise as u8 });
+        }
+    }
+    std::fs::write(folder.join(format!("{part}-images-idx3-ubyte")), images).expect("disk");
+    std::fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels).expect("disk");
+}
+
+/// The bytes that must not depend on how a run came about: the journal and `derived/`.
+pub fn results(run: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files =
+        vec![("trials.jsonl".to_owned(), std::fs::read(run.join("trials.jsonl")).expect("journal"))];
+    let derived = std::fs::read_dir(run.join("derived")).expect("derived");
+    let mut names: Vec<_> =
+        derived.map(|e| e.expect("entry").file_name().into_string().expect("utf-8")).collect();
+    names.sort();
+    for name in names {
+        let bytes = std::fs::read(run.join("derived").join(&name)).expect("readable");
+        files.push((name, bytes));
+    }
+    files
+}
