@@ -32,7 +32,9 @@ fn rust_files(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
 
 /// The modules of this crate that a line of code names.
 fn named_modules(line: &str) -> impl Iterator<Item = &str> {
-    line.split("crate::").skip(1).map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or(""))
+    line.split("crate::")
+        .skip(1)
+        .map(|rest| rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or(""))
 }
 
 #[test]
@@ -43,7 +45,8 @@ fn imports_point_downwards() {
     let mut seen = 0;
     for file in files {
         let relative = file.strip_prefix(&src).expect("inside");
-        let module = relative.components().next().expect("a part").as_os_str().to_string_lossy().replace(".rs", "");
+        let module =
+            relative.components().next().expect("a part").as_os_str().to_string_lossy().replace(".rs", "");
         let Some(own) = layer(&module) else { continue };
         let text = std::fs::read_to_string(&file).expect("readable");
         // Tests may reach anywhere.

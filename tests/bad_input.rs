@@ -20,7 +20,10 @@ fn fails(mut command: Command, code: i32) -> String {
 
 /// The words of a message, whatever its line breaks.
 fn words(said: &str) -> String {
-    said.split(|c: char| c.is_whitespace() || c == '│').filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
+    said.split(|c: char| c.is_whitespace() || c == '│')
+        .filter(|w| !w.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn assert_says(said: &str, expected: &[&str]) {
@@ -80,8 +83,9 @@ fn wrong_arguments_of_inspect(#[case] arguments: &[&str], #[case] code: i32, #[c
 #[test]
 fn a_wrong_block_of_a_network_has_a_caret_under_it() {
     let place = Place::new();
-    let good = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("networks/mobilenet_v2.toml"))
-        .expect("shipped");
+    let good =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("networks/mobilenet_v2.toml"))
+            .expect("shipped");
     std::fs::write(place.path("net.toml"), good.replacen("h96_c24_relu6", "h96_c24_relu7", 1)).expect("disk");
     let mut command = binary("mbn-inspect");
     command.current_dir(place.path("")).arg("net.toml");
@@ -117,7 +121,10 @@ fn a_budget_that_no_network_meets_is_proven_so() {
     let place = Place::new();
     let mut command = place.search("run");
     command.args(["--budget", "1ms"]);
-    assert_says(&fails(command, 3), &["no network of this space meets a budget of 1 ms", "smallest reachable latency"]);
+    assert_says(
+        &fails(command, 3),
+        &["no network of this space meets a budget of 1 ms", "smallest reachable latency"],
+    );
     assert!(!place.path("run").exists(), "a run folder was made");
 }
 
@@ -130,7 +137,10 @@ fn a_budget_that_no_network_meets_is_proven_so() {
 fn wrong_arguments_of_search(#[case] arguments: &[&str], #[case] expected: &[&str]) {
     let place = Place::new();
     let mut command = binary("mbn-search");
-    command.current_dir(place.path("")).args(["--target", "pixel-latency.csv", "--out", "run"]).args(arguments);
+    command
+        .current_dir(place.path(""))
+        .args(["--target", "pixel-latency.csv", "--out", "run"])
+        .args(arguments);
     assert_says(&fails(command, 2), expected);
     assert!(!place.path("run").exists(), "a run folder was made");
 }
@@ -148,7 +158,8 @@ fn images_that_are_missing_cut_or_mislabelled() {
     let place = Place::new();
     let images = place.path("images/train-images-idx3-ubyte");
     let labels = place.path("images/train-labels-idx1-ubyte");
-    let (whole_images, whole_labels) = (std::fs::read(&images).expect("made"), std::fs::read(&labels).expect("made"));
+    let (whole_images, whole_labels) =
+        (std::fs::read(&images).expect("made"), std::fs::read(&labels).expect("made"));
 
     std::fs::write(&images, &whole_images[..1000]).expect("disk");
     assert_says(&fails(place.search("run"), 1), &["train-images-idx3-ubyte", "byte"]);
@@ -212,17 +223,22 @@ fn a_folder_that_cannot_be_written() {
 
 /// A disk that takes no more, played by a limit on the size of files.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk_ends_the_run_cleanly_and_it_goes_on_once_there_is_room() {
+#[rstest]
+#[case::in_the_journal(1, "trials.jsonl")]
+#[case::in_the_weights(4, "weights.safetensors")]
+fn a_full_disk_ends_the_run_cleanly_and_it_goes_on_once_there_is_room(
+    #[case] kilobytes: u32,
+    #[case] file: &str,
+) {
     let place = Place::new();
     place.search("whole").assert().success();
     let search = place.search("run");
     let line = std::iter::once(search.get_program()).chain(search.get_args());
     let line: Vec<_> = line.map(|part| part.to_string_lossy().into_owned()).collect();
     let mut limited = Command::new("bash");
-    let script = format!("trap '' XFSZ; ulimit -f 3; exec {}", line.join(" "));
+    let script = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec {}", line.join(" "));
     limited.current_dir(place.path("")).env("NO_COLOR", "1").args(["-c", &script]);
-    assert_says(&fails(limited, 1), &["cannot write", "trials.jsonl"]);
+    assert_says(&fails(limited, 1), &["cannot write", file]);
     place.search("run").assert().success();
     assert_eq!(support::results(&place.path("run")), support::results(&place.path("whole")));
 }

@@ -85,8 +85,9 @@ fn ctrl_c_keeps_what_is_finished_and_exits_with_130() {
     let mut process = Process::new(prepared.get_program());
     process.args(prepared.get_args()).args(["--trials", "40", "--epochs", "50", "--jobs", "2"]);
     process.current_dir(place.path("")).stderr(Stdio::piped()).stdout(Stdio::null());
-    let child = process.spawn().expect("started");
+    let mut child = process.spawn().expect("started");
     while std::fs::read(place.path("run/trials.jsonl")).map_or(0, |bytes| journal_lines(&bytes)) < 2 {
+        assert_eq!(child.try_wait().expect("a process"), None, "ended before it was interrupted");
         std::thread::sleep(Duration::from_millis(20));
     }
     let interrupt = Process::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");

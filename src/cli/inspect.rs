@@ -17,6 +17,7 @@ use crate::spec::NetworkSpec;
 #[derive(Debug, Parser)]
 #[command(
     name = "mbn-inspect",
+    args_override_self = true,
     version,
     after_help = "Examples:
   mbn-inspect mobilenet_v3_small --target pixel-latency.csv

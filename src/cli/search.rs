@@ -30,6 +30,7 @@ const REFERENCES: [&str; 2] = ["mobilenet_v3_small", "mobilenet_v3_large"];
 #[derive(Debug, Parser)]
 #[command(
     name = "mbn-search",
+    args_override_self = true,
     version,
     after_help = "Examples:
   mbn-search --target pixel-latency.csv --budget 40ms

@@ -106,6 +106,11 @@ fn front_row<'a>(trial: &'a TrialRecord, finals: &[FinalRecord]) -> FrontRow<'a>
     }
 }
 
+/// `1 epoch`, `2 epochs`.
+pub(super) fn epochs(count: u32) -> String {
+    format!("{count} epoch{}", if count == 1 { "" } else { "s" })
+}
+
 fn percent(fraction: f64) -> f64 {
     100.0 * fraction
 }
@@ -134,11 +139,11 @@ fn pareto_plot(
     ParetoPlot {
         title: "Accuracy against latency".to_owned(),
         subtitle: format!(
-            "{} search, {} networks of {}, {} epochs each on {}; seed {}",
+            "{} search, {} networks of {}, {} each on {}; seed {}",
             options.strategy,
             trials.len(),
             run.space.name,
-            options.candidate.epochs,
+            epochs(options.candidate.epochs),
             options.data,
             options.seed
         ),

@@ -108,12 +108,13 @@ impl SearchRun<'_> {
         self.announce(&problem, &opened.records, opened.dropped_bytes);
         let mut state = State { run: self, problem: &problem, folder: &folder, journal: opened.journal };
         let (known_trials, known_finals) = partition(opened.records);
-        let trials = state.search(strategy.as_mut(), known_trials);
-        // What is finished can be looked at, even when the search is not.
-        let trials = match trials {
+        let trials = match state.search(strategy.as_mut(), known_trials) {
             Ok(trials) => trials,
             Err((trials, error)) => {
-                derived::write(&folder, self, &problem, &trials, &[])?;
+                // What is finished can be looked at when the user stops the search.
+                if matches!(error, SearchRunError::Interrupted { .. }) {
+                    derived::write(&folder, self, &problem, &trials, &[])?;
+                }
                 return Err(error);
             }
         };
@@ -179,8 +180,11 @@ impl SearchRun<'_> {
             ),
             format!("a network is {}", proxy::describe(&spec, &self.task.proxy(&spec))),
             format!(
-                "{} search of {} networks, {} epochs each on {search} images, scored on {validation} held out; seed {}",
-                self.options.strategy, self.options.trials, self.options.candidate.epochs, self.options.seed
+                "{} search of {} networks, {} each on {search} images, scored on {validation} held out; seed {}",
+                self.options.strategy,
+                self.options.trials,
+                derived::epochs(self.options.candidate.epochs),
+                self.options.seed
             ),
         ]
     }
