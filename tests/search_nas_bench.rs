@@ -6,7 +6,6 @@
 //! the true front's hypervolume. The benchmark's multiply-adds (in millions) stand in for latency.
 
 #![expect(clippy::unwrap_used, reason = "a broken table is a failed test")]
-#![expect(clippy::print_stdout, reason = "the medians are worth reading")]
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,9 @@ use crate::data::{self, DataSource};
 use crate::latency::{self, Budget};
 use crate::report::{Align, Table};
 use crate::run::search::{SearchResult, SearchRun, SearchRunError};
-use crate::run::{FinalRecord, Inputs, JsonLines, Observer, Progress, ProxyTask, SearchOptions, Silent};
+use crate::run::{
+    FinalRecord, Inputs, JsonLines, Observer, Progress, ProxyTask, SearchOptions, Silent, cores,
+};
 use crate::search::{SearchError, StrategyKind};
 use crate::space;
 use crate::spec;
@@ -120,7 +122,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
         table: &table,
         task: &task,
         references: &references,
-        jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
+        jobs: args.jobs.map_or_else(cores, |jobs| jobs as usize),
         stop: &stop,
         observer: observer.as_ref(),
     };
@@ -188,10 +190,6 @@ fn default_folder(options: &SearchOptions) -> PathBuf {
     let text = toml::to_string(options).unwrap_or_default();
     let hash = &Inputs::new().with("options", text.as_bytes()).0["options"][..8];
     PathBuf::from("results").join(format!("search-{stem}{budget}-s{}-{hash}", options.seed))
-}
-
-fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the process at once.

@@ -22,7 +22,8 @@ pub fn run_in_order<T: Sync, R: Send>(
     mut deliver: impl FnMut(usize, R) -> ControlFlow<()>,
 ) -> std::io::Result<()> {
     let jobs = jobs.clamp(1, items.len().max(1));
-    let pools = (0..jobs).map(|_| pool(threads::per_job(jobs))).collect::<std::io::Result<Vec<_>>>()?;
+    let pools =
+        (0..jobs).map(|_| threads::pool(threads::per_job(jobs))).collect::<std::io::Result<Vec<_>>>()?;
     let next = AtomicUsize::new(0);
     let (sender, results) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -57,10 +58,6 @@ pub fn run_in_order<T: Sync, R: Send>(
 fn take<'a, T>(next: &AtomicUsize, items: &'a [T]) -> Option<(usize, &'a T)> {
     let index = next.fetch_add(1, Ordering::SeqCst);
     Some((index, items.get(index)?))
-}
-
-fn pool(threads: usize) -> std::io::Result<rayon::ThreadPool> {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(std::io::Error::other)
 }
 
 #[cfg(test)]

@@ -21,3 +21,4 @@ pub use options::{Inputs, SearchOptions};
 pub use problem::LatencyProblem;
 pub use proxy::{ProxyTask, proxy_network};
 pub use record::{FinalRecord, Record, TrialRecord, TrialState};
+pub use threads::cores;

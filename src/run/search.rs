@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use miette::Diagnostic;
 
@@ -108,27 +108,19 @@ impl SearchRun<'_> {
         self.announce(&problem, &opened.records, opened.dropped_bytes);
         let mut state = State { run: self, problem: &problem, folder: &folder, journal: opened.journal };
         let (known_trials, known_finals) = partition(opened.records);
-        let trials = match state.search(strategy.as_mut(), known_trials) {
-            Ok(trials) => trials,
-            Err((trials, error)) => {
-                // What is finished can be looked at when the user stops the search.
-                if matches!(error, SearchRunError::Interrupted { .. }) {
-                    derived::write(&folder, self, &problem, &trials, &[])?;
-                }
-                return Err(error);
-            }
-        };
-        let front = derived::front(&trials);
-        if let (true, Some(last)) = (front.is_empty(), trials.last()) {
-            derived::write(&folder, self, &problem, &trials, &[])?;
-            let reason = match &last.state {
-                TrialState::Failed { reason } => reason.clone(),
-                TrialState::Scored { .. } => "no reason".to_owned(),
-            };
-            return Err(SearchRunError::AllFailed { reason });
+        let (mut trials, mut finals) = (Vec::new(), Vec::new());
+        let ended = state
+            .search(strategy.as_mut(), known_trials, &mut trials)
+            .and_then(|()| state.finals(&trials, known_finals, &mut finals));
+        // What is finished can be looked at when the user stops the run.
+        if matches!(
+            ended,
+            Ok(()) | Err(SearchRunError::Interrupted { .. } | SearchRunError::AllFailed { .. })
+        ) {
+            derived::write(&folder, self, &problem, &trials, &finals)?;
         }
-        let finals = state.finals(&trials, &front, known_finals)?;
-        derived::write(&folder, self, &problem, &trials, &finals)?;
+        ended?;
+        let front = derived::front(&trials);
         self.observer
             .notify(&Event::Finished { folder: folder.path().display().to_string(), front: front.len() });
         Ok(SearchResult { trials, front, finals })
@@ -209,46 +201,35 @@ struct State<'a> {
     journal: Journal,
 }
 
-/// The trials so far, and why there are no more.
-type Unfinished = (Vec<TrialRecord>, SearchRunError);
-
 impl State<'_> {
-    /// Asks for generations, takes known results over and evaluates the rest.
+    /// Asks for generations, takes known results over and evaluates the rest;
+    /// `done` holds what is finished, however it ends.
     fn search(
         &mut self,
         strategy: &mut dyn Strategy,
         known: Vec<TrialRecord>,
-    ) -> Result<Vec<TrialRecord>, Unfinished> {
+        done: &mut Vec<TrialRecord>,
+    ) -> Result<(), SearchRunError> {
         let wanted = self.run.options.trials;
         let mut known = known.into_iter();
-        let mut done: Vec<TrialRecord> = Vec::new();
         for generation in 0.. {
             let asked = strategy.ask(strategy.batch().min(wanted - done.len()));
             if asked.is_empty() {
                 break;
             }
             let start = done.len();
-            let taken = match self.take_known(&asked, &mut known) {
-                Ok(taken) => taken,
-                Err(error) => return Err((done, error)),
-            };
-            let fresh = &asked[taken.len()..];
-            done.extend(taken);
-            if let Err(error) = self.evaluate(fresh, generation, &mut done) {
-                return Err((done, error));
-            }
+            done.extend(self.take_known(&asked, &mut known)?);
+            self.evaluate(&asked[done.len() - start..], generation, done)?;
             for trial in &done[start..] {
-                if let Err(error) = strategy.tell(trial.trial, (&trial.state).into()) {
-                    return Err((done, error.into()));
-                }
+                strategy.tell(trial.trial, (&trial.state).into())?;
             }
         }
-        if done.len() < wanted && !self.stopped() {
+        if done.len() < wanted {
             let message =
                 format!("the space has no more than {} different networks within the budget", done.len());
             self.run.observer.notify(&Event::Warning { message });
         }
-        Ok(done)
+        Ok(())
     }
 
     /// Results of this generation that the journal already holds.
@@ -303,28 +284,25 @@ impl State<'_> {
         })
     }
 
-    fn stopped(&self) -> bool {
-        self.run.stop.load(Ordering::Relaxed)
-    }
-
     /// Trains the chosen networks of the front longer, one after the other on
     /// all cores, and touches the test images once for each.
     fn finals(
         &mut self,
         trials: &[TrialRecord],
-        front: &[usize],
         known: Vec<FinalRecord>,
-    ) -> Result<Vec<FinalRecord>, SearchRunError> {
-        let chosen = spread(front, self.run.options.finals);
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads::cores())
-            .build()
-            .map_err(|e| SearchRunError::Threads(std::io::Error::other(e)))?;
-        let mut finals = Vec::new();
-        for (position, &index) in chosen.iter().enumerate() {
+        done: &mut Vec<FinalRecord>,
+    ) -> Result<(), SearchRunError> {
+        let front = derived::front(trials);
+        if let (true, Some(TrialState::Failed { reason })) =
+            (front.is_empty(), trials.last().map(|t| &t.state))
+        {
+            return Err(SearchRunError::AllFailed { reason: reason.clone() });
+        }
+        let pool = threads::pool(threads::cores()).map_err(SearchRunError::Threads)?;
+        for (position, &index) in spread(&front, self.run.options.finals).iter().enumerate() {
             let trial = &trials[index];
             if let Some(record) = known.get(position).filter(|record| record.arch_id == trial.arch_id) {
-                finals.push(record.clone());
+                done.push(record.clone());
                 continue;
             }
             let record = pool.install(|| self.train_longer(trial)).map_err(|error| match error {
@@ -335,9 +313,9 @@ impl State<'_> {
             })?;
             self.journal.append(&Record::Final(record.clone()))?;
             self.run.observer.notify(&Event::Final(record.clone()));
-            finals.push(record);
+            done.push(record);
         }
-        Ok(finals)
+        Ok(())
     }
 
     fn train_longer(&self, trial: &TrialRecord) -> Result<FinalRecord, SearchRunError> {

@@ -1,4 +1,4 @@
-//! How many threads a job gets.
+//! The threads of the machine and of a job.
 
 use std::num::NonZeroUsize;
 
@@ -10,4 +10,9 @@ pub fn cores() -> usize {
 /// Threads of each of `jobs` jobs that share the machine.
 pub fn per_job(jobs: usize) -> usize {
     (cores() / jobs.max(1)).max(1)
+}
+
+/// A pool of that many threads.
+pub fn pool(threads: usize) -> std::io::Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(std::io::Error::other)
 }
