@@ -58,16 +58,16 @@ pub struct SearchArgs {
     #[arg(long, value_name = "S", default_value_t)]
     strategy: StrategyKind,
     /// Networks to train in the search
-    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     trials: u32,
     /// Epochs each of them is trained
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     epochs: u32,
     /// Epochs the best networks are trained in the end
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     final_epochs: u32,
     /// Networks of the front to train in the end
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 2)]
     finals: u32,
     /// Seed of everything random
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -169,7 +169,7 @@ fn options(args: &SearchArgs, source: &DataSource) -> SearchOptions {
         finals: args.finals as usize,
         validation_share: VALIDATION_SHARE,
         seed: args.seed,
-        candidate: Recipe::small_images(args.epochs),
+        candidate: Recipe::candidate(args.epochs),
         final_recipe: Recipe::small_images(args.final_epochs),
     }
 }

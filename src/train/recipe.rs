@@ -42,7 +42,13 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// A recipe for short training on small images.
+    /// A recipe for ranking candidates after a few epochs on small images:
+    /// nothing that only pays in longer training.
+    pub fn candidate(epochs: u32) -> Self {
+        Self { label_smoothing: 0.0, augment: Augment::NONE, ..Self::small_images(epochs) }
+    }
+
+    /// A recipe for training on small images.
     pub fn small_images(epochs: u32) -> Self {
         Self {
             epochs,
