@@ -146,6 +146,14 @@ fn wrong_arguments_of_search(#[case] arguments: &[&str], #[case] expected: &[&st
 }
 
 #[test]
+fn a_reward_without_its_budget() {
+    let place = Place::new();
+    let mut command = place.search("run");
+    command.args(["--strategy", "evolution", "--reward", "tunas"]);
+    assert_says(&fails(command, 1), &["needs a budget", "--budget 40ms"]);
+}
+
+#[test]
 fn a_table_that_does_not_cover_the_space() {
     let mut command = binary("mbn-search");
     command.args(["--target", "pixel1-proxylessnas.csv", "--out", "never-made"]);

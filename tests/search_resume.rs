@@ -65,6 +65,27 @@ fn a_process_killed_at_any_moment_goes_on_to_the_same_bytes() {
     }
 }
 
+#[test]
+fn every_strategy_and_reward_runs_under_a_budget() {
+    let place = Place::new();
+    let cases: [&[&str]; 4] = [
+        &["--strategy", "random"],
+        &["--strategy", "evolution"],
+        &["--strategy", "evolution", "--reward", "tunas"],
+        &["--strategy", "nsga2"],
+    ];
+    for (index, arguments) in cases.iter().enumerate() {
+        let out = format!("run{index}");
+        place.search(&out).args(["--budget", "6.8ms", "--finals", "0"]).args(*arguments).assert().success();
+        let journal = std::fs::read_to_string(place.path(&out).join("trials.jsonl")).expect("journal");
+        assert_eq!(journal.lines().count(), 10, "{arguments:?}");
+        for line in journal.lines() {
+            let trial: serde_json::Value = serde_json::from_str(line).expect("json");
+            assert!(trial["latency_ms"].as_f64().expect("a number") <= 6.8, "{line}");
+        }
+    }
+}
+
 /// Starts a search and kills it without warning.
 fn kill_after(place: &Place, out: &str, patience: Duration) {
     let prepared = place.search(out);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::Parser;
-use miette::{Diagnostic, IntoDiagnostic, Report, WrapErr};
+use clap::{Parser, ValueEnum};
+use miette::{Diagnostic, IntoDiagnostic, Report, WrapErr, miette};
 
 use super::output::print;
 use super::{Exit, report_error};
@@ -16,7 +16,7 @@ use crate::run::search::{SearchResult, SearchRun, SearchRunError};
 use crate::run::{
     FinalRecord, Inputs, JsonLines, Observer, Progress, ProxyTask, SearchOptions, Silent, cores,
 };
-use crate::search::{SearchError, StrategyKind};
+use crate::search::{Reward, SearchError, StrategyKind};
 use crate::space;
 use crate::spec;
 use crate::train::Recipe;
@@ -57,6 +57,10 @@ pub struct SearchArgs {
     /// random, evolution (regularised) or nsga2
     #[arg(long, value_name = "S", default_value_t)]
     strategy: StrategyKind,
+    /// What evolution maximises: accuracy, or accuracy traded against latency
+    /// around the budget [default: mnasnet with a budget, else accuracy]
+    #[arg(long, value_name = "R")]
+    reward: Option<RewardKind>,
     /// Networks to train in the search
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     trials: u32,
@@ -86,6 +90,14 @@ pub struct SearchArgs {
     quiet: bool,
 }
 
+/// Rewards by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RewardKind {
+    Accuracy,
+    Mnasnet,
+    Tunas,
+}
+
 /// Runs the command.
 pub fn run(args: &SearchArgs) -> Exit {
     match search(args) {
@@ -103,7 +115,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
     let space = space::load(&args.space)?;
     let references = REFERENCES.iter().map(|name| spec::load(name)).collect::<Result<Vec<_>, _>>()?;
     let source = open_data(args.data.as_deref())?;
-    let options = options(args, &source);
+    let options = options(args, &source)?;
     let inputs = inputs(args, &source)?;
     let task = ProxyTask::new(source, options.validation_share, options.seed).into_diagnostic()?;
     let folder = args.out.clone().unwrap_or_else(|| default_folder(&options));
@@ -155,8 +167,8 @@ fn open_data(folder: Option<&Path>) -> Result<DataSource, Report> {
     }
 }
 
-fn options(args: &SearchArgs, source: &DataSource) -> SearchOptions {
-    SearchOptions {
+fn options(args: &SearchArgs, source: &DataSource) -> Result<SearchOptions, Report> {
+    Ok(SearchOptions {
         space: args.space.clone(),
         target: args.target.clone(),
         budget: args.budget,
@@ -165,12 +177,25 @@ fn options(args: &SearchArgs, source: &DataSource) -> SearchOptions {
             .as_ref()
             .map_or_else(|| source.train().name().to_owned(), |d| d.display().to_string()),
         strategy: args.strategy,
+        reward: reward(args)?,
         trials: args.trials as usize,
         finals: args.finals as usize,
         validation_share: VALIDATION_SHARE,
         seed: args.seed,
         candidate: Recipe::candidate(args.epochs),
         final_recipe: Recipe::small_images(args.final_epochs),
+    })
+}
+
+fn reward(args: &SearchArgs) -> Result<Reward, Report> {
+    match (args.reward, args.budget) {
+        (Some(RewardKind::Accuracy), _) | (None, None) => Ok(Reward::Accuracy),
+        (Some(RewardKind::Mnasnet) | None, Some(budget)) => Ok(Reward::mnasnet(budget.ms())),
+        (Some(RewardKind::Tunas), Some(budget)) => Ok(Reward::absolute(budget.ms())),
+        (Some(_), None) => Err(miette!(
+            help = "add --budget, for example --budget 40ms",
+            "this reward needs a budget as its target"
+        )),
     }
 }
 

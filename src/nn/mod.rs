@@ -8,3 +8,6 @@ mod weights;
 pub use network::{Mode, Network};
 pub use parameters::{Parameters, TensorInfo};
 pub use weights::{WeightsError, load_weights, save_weights};
+
+#[cfg(test)]
+mod tests;

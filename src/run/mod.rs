@@ -1,6 +1,5 @@
 //! Runs: folders, journals, evaluators, progress.
 
-mod clock;
 mod derived;
 mod executor;
 mod folder;
@@ -13,7 +12,6 @@ mod record;
 pub mod search;
 mod threads;
 
-pub use clock::Stopwatch;
 pub use folder::{FolderError, RunFolder};
 pub use journal::{Journal, JournalError};
 pub use observer::{Event, JsonLines, Observer, Progress, Silent};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::latency::Budget;
-use crate::search::StrategyKind;
+use crate::search::{Reward, StrategyKind};
 use crate::train::Recipe;
 
 /// The options that decide a search's results; `run.toml`.
@@ -24,6 +24,8 @@ pub struct SearchOptions {
     pub data: String,
     /// The strategy.
     pub strategy: StrategyKind,
+    /// What regularised evolution maximises.
+    pub reward: Reward,
     /// Networks to train.
     pub trials: usize,
     /// Networks of the front to train longer.

@@ -131,11 +131,10 @@ impl SearchRun<'_> {
         problem: &'p LatencyProblem<'_>,
     ) -> Result<Box<dyn Strategy + 'p>, search::SearchError> {
         let budget_ms = self.options.budget.map_or(f64::INFINITY, |b| b.ms());
-        let reward = match self.options.budget {
-            Some(budget) => search::Reward::mnasnet(budget.ms()),
-            None => search::Reward::Accuracy,
+        let options = search::Options {
+            reward: self.options.reward,
+            ..search::Options::for_trials(self.options.trials)
         };
-        let options = search::Options { reward, ..search::Options::for_trials(self.options.trials) };
         search::build(self.options.strategy, problem, budget_ms, self.options.seed, &options)
     }
 

@@ -9,3 +9,6 @@ pub use evaluate::{Score, evaluate};
 pub use fit::{Control, EpochReport, TrainError, fit};
 pub use optimizer::Optimizer;
 pub use recipe::{OptimizerKind, Recipe};
+
+#[cfg(test)]
+mod tests;
