@@ -4,7 +4,7 @@ check:
 
 # The main job on the embedded data.
 search:
-    cargo run --release --bin mbn-search -- --target pixel-latency.csv --budget 40ms
+    cargo run --release --bin mbn-search -- --target pixel-latency.csv --budget 25ms
 
 # Tests only.
 test:
