@@ -18,7 +18,8 @@ fn one_job_and_two_give_the_same_run() {
     place.search("two").args(["--jobs", "2"]).assert().success();
     let (one, two) = (results(&place.path("one")), results(&place.path("two")));
     assert_eq!(one, two);
-    assert_eq!(journal_lines(&one[0].1), 12, "10 trials and 2 longer trainings");
+    let lines = journal_lines(&one[0].1);
+    assert!((11..=12).contains(&lines), "10 trials and up to 2 longer trainings, not {lines} lines");
     let names: Vec<_> = one.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
