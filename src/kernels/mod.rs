@@ -8,7 +8,7 @@
 //! * outputs are caller-owned and fully overwritten (a gradient is stored, not accumulated);
 //! * work is split into pieces that depend on the shapes alone and partial sums are added in the order
 //!   of the pieces: results are bit-identical whatever the number of threads;
-//! * one binary serves every x86-64 and aarch64 machine, see [`simd`]; results may differ in the last
+//! * one binary serves every x86-64 and aarch64 machine, see `simd`; results may differ in the last
 //!   bits between machine types;
 //! * a slice whose length contradicts the shapes is a programming error and panics. Code that faces user
 //!   input checks shapes before it calls in here, as `nn::ops` does.

@@ -3,7 +3,7 @@
 //! `y[n, oy, ox, c] = sum_{i, j} x[n, oy * s - pad_top + i, ox * s - pad_left + j, c] * w[i, j, c]`
 //!
 //! Weights are `[k, k, c]`, so that neighbouring channels share a vector register. The input gradient is
-//! the same gather as the forward pass with the kernel mirrored, see [`taps`](super::taps); both run through
+//! the same gather as the forward pass with the kernel mirrored, see `taps`; both run through
 //! `gather_rows`.
 
 mod gather_rows;
