@@ -4,8 +4,9 @@
 usage: convert.py SOURCE_FOLDER DESTINATION_FOLDER
 
 SOURCE_FOLDER holds pixel1_tunas_blocks.csv, pixel1_proxylessnas_blocks.csv and
-note10_ofa_blocks.csv. Numbers are carried over unchanged; only the columns are
-brought to the one schema of docs/formats.md. Python 3.8 or later, no packages.
+note10_ofa_blocks.csv. Numbers are carried over and the columns brought to the one
+schema of docs/formats.md; measurements of the same unit, made in networks of
+several resolutions, are pooled into one row. Python 3.8 or later, no packages.
 """
 
 import csv
@@ -97,6 +98,22 @@ def measured_blocks(path, conv_activation, block_activation, stddev):
             }
 
 
+def pooled(rows):
+    """One row for each unit: mean and standard deviation over all of its measurements."""
+    units = {}
+    for row in rows:
+        key = tuple(str(row.get(column, "")) for column in COLUMNS[:10])
+        units.setdefault(key, []).append(row)
+    for same in units.values():
+        counts = [int(row["samples"]) for row in same]
+        means = [float(row["latency_ms"]) for row in same]
+        spreads = [float(row["stddev_ms"]) for row in same]
+        total = sum(counts)
+        mean = sum(n * m for n, m in zip(counts, means)) / total
+        variance = sum(n * (s * s + (m - mean) ** 2) for n, m, s in zip(counts, means, spreads)) / total
+        yield {**same[0], "latency_ms": number(mean), "stddev_ms": number(math.sqrt(variance)), "samples": total}
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -153,15 +170,16 @@ def main():
             ("precision", "float32"),
             ("batch", "1"),
             ("resolution", "160, 176, 192, 208, 224"),
-            ("method", "mean and standard deviation of repeated measurements, one block each"),
+            ("method", "mean and standard deviation of repeated measurements, one block each; units that occur "
+                       "at several resolutions are pooled"),
             ("source", "han-cai/files ofa/note10/*_lookup_table.yaml @a7c9bcd5 (once-for-all, arXiv:1908.09791)"),
             ("licence", "none stated by the source"),
         ],
-        measured_blocks(
+        pooled(measured_blocks(
             source / "note10_ofa_blocks.csv", "hswish",
             lambda row: "hswish" if row["h_swish"] == "1" else "relu",
             lambda row: float(row["std_ms"]),
-        ),
+        )),
     )
 
 

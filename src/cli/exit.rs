@@ -32,12 +32,14 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Tells an error on stderr: the message, its place in a file if it has one,
+/// Tells an error on stderr: the message (which names its cause), its place in a file if it has one,
 /// and the remedy.
 pub fn report_error(error: &dyn Diagnostic) {
     let mut text = String::new();
-    let handler =
-        miette::GraphicalReportHandler::new_themed(theme()).with_links(false).with_width(terminal_width());
+    let handler = miette::GraphicalReportHandler::new_themed(theme())
+        .with_links(false)
+        .without_cause_chain()
+        .with_width(terminal_width());
     let rendered = handler.render_report(&mut text, error);
     let text = if rendered.is_ok() { text } else { format!("error: {error}\n") };
     let _ = write!(std::io::stderr(), "{}", text.trim_start_matches('\n'));
