@@ -113,6 +113,9 @@ impl Progress {
         if let Ok(style) = style {
             bar.set_style(style);
         }
+        if !plain {
+            bar.enable_steady_tick(Duration::from_millis(500));
+        }
         Self { bar, plain }
     }
 
