@@ -10,15 +10,16 @@ use miette::{Diagnostic, IntoDiagnostic, Report, WrapErr, miette};
 use super::output::print;
 use super::{Exit, report_error};
 use crate::data::{self, DataSource};
-use crate::latency::{self, Budget};
+use crate::latency::{self, Budget, LatencyTable};
 use crate::report::{Align, Table};
 use crate::run::search::{SearchResult, SearchRun, SearchRunError};
 use crate::run::{
     FinalRecord, Inputs, JsonLines, Observer, Progress, ProxyTask, SearchOptions, Silent, cores,
 };
 use crate::search::{Reward, SearchError, StrategyKind};
-use crate::space;
+use crate::space::{self, SearchSpace};
 use crate::spec;
+use crate::text_file::{ReadError, read_text};
 use crate::train::Recipe;
 
 /// Share of the training images held out to score candidates.
@@ -111,12 +112,17 @@ pub fn run(args: &SearchArgs) -> Exit {
 }
 
 fn search(args: &SearchArgs) -> Result<Exit, Report> {
-    let table = latency::load(&args.target)?;
-    let space = space::load(&args.space)?;
+    let (table_file, table_text) = read_text(&args.target, "latency table", latency::LATENCY_TABLES)?;
+    let table = LatencyTable::parse(&table_file, &table_text).map_err(ReadError::from)?;
+    let (space_file, space_text) = read_text(&args.space, "search space", space::SEARCH_SPACES)?;
+    let space = SearchSpace::from_toml(&space_file, &space_text).map_err(ReadError::from)?;
     let references = REFERENCES.iter().map(|name| spec::load(name)).collect::<Result<Vec<_>, _>>()?;
     let source = open_data(args.data.as_deref())?;
     let options = options(args, &source)?;
-    let inputs = inputs(args, &source)?;
+    let inputs = Inputs::new()
+        .with("latency table", table_text.as_bytes())
+        .with("search space", space_text.as_bytes())
+        .with("images", source.fingerprint().as_bytes());
     let task = ProxyTask::new(source, options.validation_share, options.seed).into_diagnostic()?;
     let folder = args.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
@@ -197,15 +203,6 @@ fn reward(args: &SearchArgs) -> Result<Reward, Report> {
             "this reward needs a budget as its target"
         )),
     }
-}
-
-fn inputs(args: &SearchArgs, source: &DataSource) -> Result<Inputs, Report> {
-    let (_, table) = crate::text_file::read_text(&args.target, "latency table", latency::LATENCY_TABLES)?;
-    let (_, space) = crate::text_file::read_text(&args.space, "search space", space::SEARCH_SPACES)?;
-    Ok(Inputs::new()
-        .with("latency table", table.as_bytes())
-        .with("search space", space.as_bytes())
-        .with("images", source.fingerprint().as_bytes()))
 }
 
 /// `results/search-pixel-latency-40ms-s0-1a2b3c4d`: the same options give the same folder.

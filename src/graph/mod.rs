@@ -56,11 +56,6 @@ impl LayerGraph {
         self.nodes[0].output
     }
 
-    /// Number of classes.
-    pub fn classes(&self) -> u32 {
-        self.nodes.last().map_or(0, |node| node.output.channels)
-    }
-
     /// The path of a node, for example `blocks.3.expand_bn`: the stem of its
     /// parameters' names everywhere.
     pub fn name(&self, node: &Node) -> String {

@@ -2,7 +2,6 @@
 
 use rand::Rng;
 
-use super::decision::Dimension;
 use super::layout::{BlockChoices, HeadPart, Picked, Stage};
 use super::{Genotype, SearchSpace};
 use crate::spec::{BlockSpec, NetworkSpec};
@@ -58,13 +57,6 @@ impl SearchSpace {
     /// A genotype with every decision drawn uniformly.
     pub fn sample(&self, rng: &mut impl Rng) -> Genotype {
         Genotype(self.arity.iter().map(|&arity| rng.random_range(0..arity) as u8).collect())
-    }
-
-    /// What a genotype chose, for people: `stage 1: depth 2` and so on.
-    pub fn describe(&self, genotype: &Genotype) -> Vec<(String, Dimension, String)> {
-        let choices = self.canonical(genotype);
-        let picked = self.decisions.iter().zip(&choices.0);
-        picked.map(|(d, &c)| (d.place.clone(), d.dimension, d.choices[usize::from(c)].clone())).collect()
     }
 }
 

@@ -8,6 +8,7 @@ use super::decision::{Choices, Decision, Dimension};
 use super::layout::{BlockChoices, HeadPart, SearchSpace, Stage, StageKind};
 use crate::diagnostic::FileError;
 use crate::spec::notation::MAX_CHANNELS;
+use crate::spec::source::{Source, no_dropout, no_dropout_value, rgb, rgb_value};
 use crate::spec::{Activation, BatchNormSpec, Padding};
 
 /// Most choices of one decision: a genotype stores an index in a byte.
@@ -24,7 +25,8 @@ pub struct SpaceFile {
     resolution: Spanned<Vec<u32>>,
     /// Channels of the input image.
     #[serde(default = "rgb")]
-    input_channels: u32,
+    #[schemars(with = "u32", default = "rgb_value")]
+    input_channels: Spanned<u32>,
     /// Outputs of the classifier.
     #[schemars(with = "u32")]
     classes: Spanned<u32>,
@@ -34,8 +36,9 @@ pub struct SpaceFile {
     #[schemars(with = "BatchNormSpec")]
     batch_norm: Spanned<BatchNormSpec>,
     /// Dropout rate before the classifier.
-    #[serde(default)]
-    dropout: f64,
+    #[serde(default = "no_dropout")]
+    #[schemars(with = "f64", default = "no_dropout_value")]
+    dropout: Spanned<f64>,
     /// The first convolution.
     stem: StemFile,
     /// The stages, in order.
@@ -124,10 +127,6 @@ enum HeadKind {
     Linear,
 }
 
-fn rgb() -> u32 {
-    3
-}
-
 impl SearchSpace {
     /// Reads the text of a space file; `file` names it in errors.
     ///
@@ -139,14 +138,13 @@ impl SearchSpace {
             FileError::from_toml(file, text, &error)
                 .with_remedy("choices are lists such as kernel = [3, 5]; docs/formats.md describes the file")
         })?;
-        Builder { file, text, decisions: Vec::new() }.space(&raw)
+        Builder { source: Source::new(file, text), decisions: Vec::new() }.space(&raw)
     }
 }
 
 /// Checks a file and numbers its decisions.
 struct Builder<'a> {
-    file: &'a str,
-    text: &'a str,
+    source: Source<'a>,
     decisions: Vec<Decision>,
 }
 
@@ -168,23 +166,14 @@ impl Builder<'_> {
             .map(|(index, stage)| self.stage(index, stage))
             .collect::<Checked<Vec<_>>>()?;
         let head = self.head(&raw.head)?;
-        if !(1..=1_000_000).contains(raw.classes.get_ref()) {
-            return Err(self.error(raw.classes.span(), "classes must be from 1 to 1000000"));
-        }
-        let bn = raw.batch_norm.get_ref();
-        if !(bn.eps > 0.0 && bn.eps < 1.0 && bn.momentum > 0.0 && bn.momentum <= 1.0) {
-            return Err(self
-                .error(raw.batch_norm.span(), "batch_norm constants are out of range")
-                .with_remedy("eps lies between 0 and 1 (1e-3), momentum is above 0 and at most 1 (0.01)"));
-        }
         let arity = self.decisions.iter().map(|decision| decision.choices.len()).collect();
         Ok(SearchSpace {
             name: raw.name.clone(),
-            input_channels: raw.input_channels.max(1),
-            classes: *raw.classes.get_ref(),
+            input_channels: self.source.in_range(&raw.input_channels, "input_channels", 1..1025)?,
+            classes: self.source.in_range(&raw.classes, "classes", 1..1_000_001)?,
             padding: raw.padding,
-            batch_norm: *bn,
-            dropout: raw.dropout.clamp(0.0, 0.99),
+            batch_norm: self.source.batch_norm(&raw.batch_norm)?,
+            dropout: self.source.dropout(&raw.dropout)?,
             resolution,
             stem,
             stages,
@@ -195,7 +184,7 @@ impl Builder<'_> {
     }
 
     fn error(&self, span: std::ops::Range<usize>, message: impl Into<String>) -> FileError {
-        FileError::at(self.file, self.text, span, message)
+        self.source.error(span, message)
     }
 
     /// Turns a list into choices; more than one value makes a decision.
@@ -437,8 +426,10 @@ impl Builder<'_> {
         if pooled {
             return Ok(head);
         }
-        let at = self.text.len()..self.text.len();
-        Err(self.error(at, "the head has no `pool`").with_remedy("add [[head]] with block = \"pool\""))
+        Err(self
+            .source
+            .error_at_end("the head has no `pool`")
+            .with_remedy("add [[head]] with block = \"pool\""))
     }
 
     fn head_part(&mut self, part: &HeadFile, span: std::ops::Range<usize>, place: &str) -> Checked<HeadPart> {

@@ -124,6 +124,9 @@ proptest! {
 #[case("resolution = [16, 32]", "resolution = [2]", "out of range", 2)]
 #[case("[\"relu\", \"hswish\"]", "[\"swish\"]", "unknown variant", 19)]
 #[case("block = \"pool\"", "block = \"linear\"\nwidth = [8]\nactivation = [\"relu\"]", "out of order", 21)]
+#[case("classes = 10", "classes = 10\ndropout = 1.0", "dropout = 1 is out of range", 4)]
+#[case("classes = 10", "classes = 10\ninput_channels = 0", "input_channels = 0 is out of range", 4)]
+#[case("momentum = 0.1", "momentum = 0.0", "batch_norm constants are out of range", 5)]
 #[case("depth = [1, 3]", "depth = [0]", "out of range", 14)]
 fn a_mistake_is_told_with_its_line(
     #[case] good: &str,

@@ -7,6 +7,7 @@ mod divisible;
 mod network;
 pub mod notation;
 mod reference;
+pub(crate) mod source;
 mod width;
 
 pub use activation::Activation;

@@ -1,7 +1,6 @@
 //! `NetworkSpec`: a whole network as one readable TOML file.
 
 use std::fmt::{self, Write as _};
-use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,6 +8,7 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::block::BlockSpec;
+use super::source::{Source, no_dropout, no_dropout_value, rgb, rgb_value};
 use crate::diagnostic::FileError;
 
 /// Where the zeros go that keep a convolution's output at `ceil(input / stride)`.
@@ -208,62 +208,14 @@ pub struct NetworkFile {
     head: Spanned<Vec<Spanned<String>>>,
 }
 
-fn rgb_value() -> u32 {
-    3
-}
-
-fn rgb() -> Spanned<u32> {
-    Spanned::new(0..0, rgb_value())
-}
-
-fn no_dropout_value() -> f64 {
-    0.0
-}
-
-fn no_dropout() -> Spanned<f64> {
-    Spanned::new(0..0, no_dropout_value())
-}
-
-/// The text of a file under check.
-struct Source<'a> {
-    file: &'a str,
-    text: &'a str,
-}
-
-impl Source<'_> {
-    fn error(&self, span: Range<usize>, message: impl Into<String>) -> FileError {
-        FileError::at(self.file, self.text, span, message)
-    }
-
-    fn in_range(&self, value: &Spanned<u32>, name: &str, range: Range<u32>) -> Result<u32, FileError> {
-        let number = *value.get_ref();
-        if range.contains(&number) {
-            return Ok(number);
-        }
-        Err(self.error(value.span(), format!("{name} = {number} is out of range")).with_remedy(format!(
-            "use a number from {} to {}",
-            range.start,
-            range.end - 1
-        )))
-    }
-
-    fn block(&self, text: &Spanned<String>) -> Result<BlockSpec, FileError> {
-        text.get_ref().parse::<BlockSpec>().map_err(|error| {
-            let start = text.span().start + 1 + error.offset;
-            self.error(start..start + error.len, error.reason)
-                .with_remedy("a block looks like conv_k3_s2_c16_hswish, ds_k3_s1_c64_relu, ir_k5_s2_h72_c40_se24_relu, pool or linear_c1280_hswish")
-        })
-    }
-}
-
 impl NetworkFile {
     fn check(&self, file: &str, text: &str) -> Result<NetworkSpec, FileError> {
-        let source = Source { file, text };
-        let stem = source.block(&self.stem)?;
+        let source = Source::new(file, text);
+        let stem = block(&source, &self.stem)?;
         if !matches!(stem, BlockSpec::Conv(_)) {
             return Err(source.error(self.stem.span(), "the stem must be a `conv` block"));
         }
-        let blocks = self.blocks.iter().map(|b| source.block(b)).collect::<Result<Vec<_>, _>>()?;
+        let blocks = self.blocks.iter().map(|b| block(&source, b)).collect::<Result<Vec<_>, _>>()?;
         for (block, at) in blocks.iter().zip(&self.blocks) {
             if matches!(block, BlockSpec::Pool | BlockSpec::Linear(_)) {
                 return Err(source
@@ -277,38 +229,18 @@ impl NetworkFile {
             input_channels: source.in_range(&self.input_channels, "input_channels", 1..1025)?,
             classes: source.in_range(&self.classes, "classes", 1..1_000_001)?,
             padding: self.padding,
-            batch_norm: self.batch_norm(&source)?,
-            dropout: self.dropout(&source)?,
+            batch_norm: source.batch_norm(&self.batch_norm)?,
+            dropout: source.dropout(&self.dropout)?,
             stem,
             blocks,
             head: self.head(&source)?,
         })
     }
 
-    fn batch_norm(&self, source: &Source<'_>) -> Result<BatchNormSpec, FileError> {
-        let spec = *self.batch_norm.get_ref();
-        if spec.eps > 0.0 && spec.eps < 1.0 && spec.momentum > 0.0 && spec.momentum <= 1.0 {
-            return Ok(spec);
-        }
-        Err(source.error(self.batch_norm.span(), "batch_norm constants are out of range").with_remedy(
-            "eps lies between 0 and 1 (1e-3 or 1e-5), momentum is above 0 and at most 1 (0.01 or 0.1)",
-        ))
-    }
-
-    fn dropout(&self, source: &Source<'_>) -> Result<f64, FileError> {
-        let rate = *self.dropout.get_ref();
-        if (0.0..1.0).contains(&rate) {
-            return Ok(rate);
-        }
-        Err(source
-            .error(self.dropout.span(), format!("dropout = {rate} is out of range"))
-            .with_remedy("use a rate from 0 to below 1"))
-    }
-
     /// Convolutions, exactly one `pool`, then linear layers.
     fn head(&self, source: &Source<'_>) -> Result<Vec<BlockSpec>, FileError> {
         let texts = self.head.get_ref();
-        let head = texts.iter().map(|b| source.block(b)).collect::<Result<Vec<_>, _>>()?;
+        let head = texts.iter().map(|b| block(source, b)).collect::<Result<Vec<_>, _>>()?;
         let mut pooled = false;
         for (block, at) in head.iter().zip(texts) {
             match block {
@@ -337,6 +269,15 @@ impl NetworkFile {
             .error(self.head.span(), "the head has no `pool`")
             .with_remedy("end the convolutions with \"pool\""))
     }
+}
+
+/// A block of the file.
+fn block(source: &Source<'_>, text: &Spanned<String>) -> Result<BlockSpec, FileError> {
+    text.get_ref().parse::<BlockSpec>().map_err(|error| {
+        let start = text.span().start + 1 + error.offset;
+        source.error(start..start + error.len, error.reason)
+            .with_remedy("a block looks like conv_k3_s2_c16_hswish, ds_k3_s1_c64_relu, ir_k5_s2_h72_c40_se24_relu, pool or linear_c1280_hswish")
+    })
 }
 
 #[cfg(test)]

@@ -20,12 +20,6 @@ impl Score {
     pub fn accuracy(self) -> f64 {
         self.correct as f64 / self.total.max(1) as f64
     }
-
-    /// Standard error of the accuracy for this number of images.
-    pub fn standard_error(self) -> f64 {
-        let p = self.accuracy();
-        (p * (1.0 - p) / self.total.max(1) as f64).sqrt()
-    }
 }
 
 /// Top-1 accuracy of a network with its running statistics.
