@@ -1,10 +1,12 @@
 //! Networks that compute: candle parameters, forward and backward.
 
+mod engine;
 mod network;
 pub mod ops;
 mod parameters;
 mod weights;
 
+pub use engine::Engine;
 pub use network::{Mode, Network};
 pub use parameters::{Parameters, TensorInfo};
 pub use weights::{WeightsError, load_weights, save_weights};
