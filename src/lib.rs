@@ -12,6 +12,7 @@ pub mod graph;
 pub mod kernels;
 pub mod latency;
 pub mod nn;
+pub mod plan;
 pub mod report;
 pub mod run;
 pub mod search;

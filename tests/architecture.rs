@@ -8,6 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["run"],
     &["report", "search", "train"],
     &["nn", "data", "latency"],
+    &["plan"],
     &["graph"],
     &["space"],
     &["spec"],

@@ -4,6 +4,8 @@
 //! `h_sigmoid(x) = relu6(x + 3) / 6`, `h_swish(x) = x * h_sigmoid(x)`. At a kink the derivative is that of
 //! the flat side. NaN passes through, so that a diverged training run shows.
 
+use super::simd::Isa;
+
 /// An activation function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activation {
@@ -35,8 +37,23 @@ impl Activation {
 
 /// An activation known at compile time, for hot loops.
 pub(crate) trait Function: Copy + Send + Sync {
+    /// Whether it is `x` itself.
+    const IDENTITY: bool = false;
+
     fn value(self, x: f32) -> f32;
     fn derivative(self, x: f32) -> f32;
+
+    /// [`Self::value`], lane by lane.
+    ///
+    /// # Safety
+    /// As [`Isa`] demands.
+    unsafe fn values<I: Isa>(self, x: I::V) -> I::V;
+
+    /// `d` times [`Self::derivative`] of `x`, lane by lane.
+    ///
+    /// # Safety
+    /// As [`Isa`] demands.
+    unsafe fn slopes<I: Isa>(self, x: I::V, d: I::V) -> I::V;
 }
 
 /// Evaluates `$body` with `$function` bound to the [`Function`] of an [`Activation`].
@@ -73,6 +90,8 @@ pub(crate) use with_function;
 pub(crate) struct Identity;
 
 impl Function for Identity {
+    const IDENTITY: bool = true;
+
     #[inline(always)]
     fn value(self, x: f32) -> f32 {
         x
@@ -81,6 +100,16 @@ impl Function for Identity {
     #[inline(always)]
     fn derivative(self, _: f32) -> f32 {
         1.0
+    }
+
+    #[inline(always)]
+    unsafe fn values<I: Isa>(self, x: I::V) -> I::V {
+        x
+    }
+
+    #[inline(always)]
+    unsafe fn slopes<I: Isa>(self, _: I::V, d: I::V) -> I::V {
+        d
     }
 }
 
@@ -98,6 +127,18 @@ impl Function for Relu {
     fn derivative(self, x: f32) -> f32 {
         if x > 0.0 { 1.0 } else { 0.0 }
     }
+
+    #[inline(always)]
+    unsafe fn values<I: Isa>(self, x: I::V) -> I::V {
+        // SAFETY: the caller's.
+        unsafe { I::max(I::splat(0.0), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn slopes<I: Isa>(self, x: I::V, d: I::V) -> I::V {
+        // SAFETY: the caller's.
+        unsafe { I::select_greater(x, I::splat(0.0), d, I::splat(0.0)) }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -112,6 +153,21 @@ impl Function for Relu6 {
     #[inline(always)]
     fn derivative(self, x: f32) -> f32 {
         if x > 0.0 && x < 6.0 { 1.0 } else { 0.0 }
+    }
+
+    #[inline(always)]
+    unsafe fn values<I: Isa>(self, x: I::V) -> I::V {
+        // SAFETY: the caller's.
+        unsafe { I::min(I::splat(6.0), I::max(I::splat(0.0), x)) }
+    }
+
+    #[inline(always)]
+    unsafe fn slopes<I: Isa>(self, x: I::V, d: I::V) -> I::V {
+        // SAFETY: the caller's.
+        unsafe {
+            let below = I::select_greater(I::splat(6.0), x, d, I::splat(0.0));
+            I::select_greater(x, I::splat(0.0), below, I::splat(0.0))
+        }
     }
 }
 
@@ -130,6 +186,22 @@ impl Function for HardSwish {
         let below = if x > -3.0 { inner } else { 0.0 };
         if x < 3.0 { below } else { 1.0 }
     }
+
+    #[inline(always)]
+    unsafe fn values<I: Isa>(self, x: I::V) -> I::V {
+        // SAFETY: the caller's.
+        unsafe { I::mul(x, HardSigmoid.values::<I>(x)) }
+    }
+
+    #[inline(always)]
+    unsafe fn slopes<I: Isa>(self, x: I::V, d: I::V) -> I::V {
+        // SAFETY: the caller's.
+        unsafe {
+            let inner = I::fma(x, I::splat(1.0 / 3.0), I::splat(0.5));
+            let below = I::select_greater(x, I::splat(-3.0), I::mul(d, inner), I::splat(0.0));
+            I::select_greater(I::splat(3.0), x, below, d)
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -144,6 +216,25 @@ impl Function for HardSigmoid {
     #[inline(always)]
     fn derivative(self, x: f32) -> f32 {
         if x > -3.0 && x < 3.0 { 1.0 / 6.0 } else { 0.0 }
+    }
+
+    #[inline(always)]
+    unsafe fn values<I: Isa>(self, x: I::V) -> I::V {
+        // SAFETY: the caller's.
+        unsafe {
+            let raised = I::max(I::splat(0.0), I::add(x, I::splat(3.0)));
+            I::mul(I::min(I::splat(6.0), raised), I::splat(1.0 / 6.0))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn slopes<I: Isa>(self, x: I::V, d: I::V) -> I::V {
+        // SAFETY: the caller's.
+        unsafe {
+            let sloped = I::mul(d, I::splat(1.0 / 6.0));
+            let below = I::select_greater(I::splat(3.0), x, sloped, I::splat(0.0));
+            I::select_greater(x, I::splat(-3.0), below, I::splat(0.0))
+        }
     }
 }
 

@@ -25,10 +25,12 @@ pub mod pool;
 pub mod update;
 pub mod window;
 
+pub(crate) mod aligned;
 mod channels;
-mod parallel;
-mod product;
-mod simd;
+pub(crate) mod matmul;
+pub(crate) mod parallel;
+pub(crate) mod rows;
+pub(crate) mod simd;
 mod taps;
 #[cfg(test)]
 mod testing;

@@ -3,7 +3,7 @@
 //! `x: [m, k]` holds one row of input channels per pixel, `W: [n, k]` one row per output channel.
 
 use super::parallel::{for_each_piece, sum_in_order};
-use super::product::{Packed, Product, TransposedProduct};
+use super::matmul::{Packed, Product, TransposedProduct};
 use super::simd::dispatch;
 
 /// Most rows of the result in one piece of work: their operands fit a core's own cache.
@@ -12,8 +12,8 @@ const ROWS: usize = 64;
 const PIECES: usize = 16;
 /// Fewest rows worth a partial weight gradient of their own.
 const PART_ROWS: usize = 512;
-/// Fewest outputs worth packing the input once more for, in a weight gradient.
-const GROUP: usize = 32;
+/// Rows that a weight gradient passes at a time: both factors stay in the first cache.
+const STRETCH: usize = 64;
 /// Rows of a register tile; pieces are multiples of it where possible.
 const TILE: usize = 8;
 
@@ -35,7 +35,9 @@ pub struct Sizes {
 pub fn forward(x: &[f32], weights: &[f32], sizes: Sizes, y: &mut [f32]) {
     sizes.check(x.len(), weights.len(), y.len());
     let Sizes { k, n, .. } = sizes;
-    multiply(x, k, &Packed::from_columns(weights, k, n), n, y);
+    let mut packed = Packed::default();
+    packed.transposed(weights, k, n);
+    multiply(x, k, &packed, n, y);
 }
 
 /// Gradient of the input, `dx: [m, k] = dy: [m, n] * weights: [n, k]`.
@@ -45,7 +47,9 @@ pub fn forward(x: &[f32], weights: &[f32], sizes: Sizes, y: &mut [f32]) {
 pub fn input_gradient(dy: &[f32], weights: &[f32], sizes: Sizes, dx: &mut [f32]) {
     sizes.check(dx.len(), weights.len(), dy.len());
     let Sizes { k, n, .. } = sizes;
-    multiply(dy, n, &Packed::from_rows(weights, n, k), k, dx);
+    let mut packed = Packed::default();
+    packed.rows(weights, n, k);
+    multiply(dy, n, &packed, k, dx);
 }
 
 /// Gradient of the weights, `dw: [n, k] = dy: [m, n]^T * x: [m, k]`.
@@ -61,28 +65,13 @@ pub fn weight_gradient(x: &[f32], dy: &[f32], sizes: Sizes, dw: &mut [f32]) {
         dw.fill(0.0);
         return;
     }
-    let part_rows = m.div_ceil((m / PART_ROWS).clamp(1, PIECES));
-    let parts = m.div_ceil(part_rows);
-    let outputs = n.div_ceil(PIECES.div_ceil(parts)).next_multiple_of(GROUP).min(n);
-    let mut partials = vec![0.0; parts * n * k];
-    let mut pieces = Vec::new();
-    for (part, partial) in partials.chunks_exact_mut(n * k).enumerate() {
-        for (group, product) in partial.chunks_mut(outputs * k).enumerate() {
-            pieces.push((part * part_rows, group * outputs, product));
-        }
-    }
-    for_each_piece(&mut pieces, 1, |_, pieces| {
-        for (row, first, product) in pieces {
-            let rows = part_rows.min(m - *row);
-            dispatch(TransposedProduct {
-                left: &dy[*row * n..][..rows * n],
-                stride: n,
-                first: *first,
-                right: &x[*row * k..][..rows * k],
-                rows: product.len() / k,
-                columns: k,
-                product,
-            });
+    let part_rows = (m.div_ceil((m / PART_ROWS).clamp(1, PIECES))).next_multiple_of(STRETCH);
+    let mut partials = vec![0.0; m.div_ceil(part_rows) * n * k];
+    for_each_piece(&mut partials, n * k, |part, product| {
+        let (x, dy) = (&x[part * part_rows * k..], &dy[part * part_rows * n..]);
+        let stretches = x.chunks(STRETCH * k).zip(dy.chunks(STRETCH * n));
+        for (right, left) in stretches.take(part_rows.div_ceil(STRETCH)) {
+            dispatch(TransposedProduct { left, right, p: n, q: k, stride: n, product });
         }
     });
     sum_in_order(&partials, dw);
@@ -108,9 +97,9 @@ fn multiply(left: &[f32], depth: usize, right: &Packed, columns: usize, product:
         dispatch(Product {
             left: &left[piece * rows * depth..][..rows_here * depth],
             right,
-            rows: rows_here,
-            columns,
             product,
+            accumulate: false,
+            moments: None,
         });
     });
 }

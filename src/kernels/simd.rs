@@ -1,36 +1,57 @@
 //! One source, several instruction sets.
 //!
-//! A kernel is a [`Vectorised`] value whose `run` is plain Rust over fixed-size arrays and slices. The
-//! compiler turns it into vector code once per instruction set, because [`dispatch`] inlines it into one
-//! function per set; which of them runs is decided by what the processor offers. aarch64 needs nothing of
-//! its own, as NEON is part of its baseline. The one exception to plain Rust is [`Isa::Sixteen`]: register
-//! tiles of matrix products are named as vectors, because the compiler does not reliably find them.
+//! A kernel is a [`Vectorised`] value whose `run` is generic over an instruction set. [`dispatch`] inlines it into
+//! one function per set, compiled with that set's features; which of them runs is decided by what the processor
+//! offers. aarch64 needs nothing of its own, as NEON is part of its baseline.
 //!
-//! Kernels multiply and add through [`Isa::mul_add`] rather than `f32::mul_add`: where the processor has
-//! no fused instruction the latter is a slow library call.
+//! Simple kernels are plain Rust over slices that the compiler vectorises. They multiply and add through
+//! [`Isa::mul_add`] rather than `f32::mul_add`: where the processor has no fused instruction the latter is a slow
+//! library call. Kernels that must keep their sums in registers name vectors, [`Isa::V`], because the compiler does
+//! not reliably find them.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64;
 
-/// What a kernel may know about the instruction set it is compiled for.
+/// What a kernel may know about the instruction set it is compiled for, and the vectors it computes with.
+///
+/// # Safety
+/// The pointers of `load*` and `store*` must be good for the values read or written. Only the `run_*` functions
+/// below may name an implementation, since they enable the instructions it uses.
+#[allow(clippy::missing_safety_doc)]
 pub(crate) trait Isa: Sized {
-    /// Whether 32 registers of 16 lanes are available, so that larger register tiles pay.
+    /// Whether 32 registers are available, so that larger register tiles pay.
     const WIDE: bool;
 
-    /// Sixteen lanes, in as many registers as they take.
-    type Sixteen: Copy;
+    /// Whether kernels are worth a version of their own for every common size.
+    const SPECIALISED: bool;
+
+    /// Values of a vector.
+    const LANES: usize;
+
+    /// A register.
+    type V: Copy;
 
     /// `a * b + c`, rounded once where the hardware can.
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 
-    /// The vector of `lanes`.
-    fn sixteen(lanes: &[f32; 16]) -> Self::Sixteen;
-
-    /// The lanes of a vector.
-    fn lanes(vector: Self::Sixteen) -> [f32; 16];
-
-    /// `a * b + c`, lane by lane.
-    fn add_scaled(a: f32, b: Self::Sixteen, c: Self::Sixteen) -> Self::Sixteen;
+    unsafe fn splat(value: f32) -> Self::V;
+    unsafe fn load(from: *const f32) -> Self::V;
+    /// The first `count` lanes from memory, the others zero.
+    unsafe fn load_first(from: *const f32, count: usize) -> Self::V;
+    unsafe fn store(to: *mut f32, v: Self::V);
+    /// Writes the first `count` lanes only.
+    unsafe fn store_first(to: *mut f32, v: Self::V, count: usize);
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`.
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a > b ? a : b`: `b` where either is NaN.
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    /// `a < b ? a : b`: `b` where either is NaN.
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// `a > b ? yes : no`, lane by lane.
+    unsafe fn select_greater(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V;
 }
 
 /// A piece of work that [`dispatch`] compiles for every instruction set.
@@ -48,33 +69,75 @@ pub(crate) trait Vectorised {
 struct Avx512;
 
 #[cfg(target_arch = "x86_64")]
+impl Avx512 {
+    #[inline(always)]
+    fn mask(count: usize) -> x86_64::__mmask16 {
+        ((1u32 << count) - 1) as x86_64::__mmask16
+    }
+}
+
+// SAFETY of all that follows: `run_avx512` enables the instructions.
+#[cfg(target_arch = "x86_64")]
 impl Isa for Avx512 {
     const WIDE: bool = true;
-    type Sixteen = x86_64::__m512;
+    const SPECIALISED: bool = true;
+    const LANES: usize = 16;
+    type V = x86_64::__m512;
 
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
     }
-
     #[inline(always)]
-    fn sixteen(lanes: &[f32; 16]) -> Self::Sixteen {
-        // SAFETY: the pointer is good for sixteen values, and `run_avx512` enables the instruction.
-        unsafe { x86_64::_mm512_loadu_ps(lanes.as_ptr()) }
+    unsafe fn splat(value: f32) -> Self::V {
+        unsafe { x86_64::_mm512_set1_ps(value) }
     }
-
     #[inline(always)]
-    fn lanes(vector: Self::Sixteen) -> [f32; 16] {
-        let mut lanes = [0.0; 16];
-        // SAFETY: the pointer is good for sixteen values, and `run_avx512` enables the instruction.
-        unsafe { x86_64::_mm512_storeu_ps(lanes.as_mut_ptr(), vector) };
-        lanes
+    unsafe fn load(from: *const f32) -> Self::V {
+        unsafe { x86_64::_mm512_loadu_ps(from) }
     }
-
     #[inline(always)]
-    fn add_scaled(a: f32, b: Self::Sixteen, c: Self::Sixteen) -> Self::Sixteen {
-        // SAFETY: `run_avx512` enables the instructions.
-        unsafe { x86_64::_mm512_fmadd_ps(x86_64::_mm512_set1_ps(a), b, c) }
+    unsafe fn load_first(from: *const f32, count: usize) -> Self::V {
+        unsafe { x86_64::_mm512_maskz_loadu_ps(Self::mask(count), from) }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, v: Self::V) {
+        unsafe { x86_64::_mm512_storeu_ps(to, v) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(to: *mut f32, v: Self::V, count: usize) {
+        unsafe { x86_64::_mm512_mask_storeu_ps(to, Self::mask(count), v) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { x86_64::_mm512_add_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { x86_64::_mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { x86_64::_mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        unsafe { x86_64::_mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { x86_64::_mm512_max_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { x86_64::_mm512_min_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn select_greater(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V {
+        unsafe {
+            let greater = x86_64::_mm512_cmp_ps_mask::<{ x86_64::_CMP_GT_OQ }>(a, b);
+            x86_64::_mm512_mask_blend_ps(greater, no, yes)
+        }
     }
 }
 
@@ -83,40 +146,76 @@ impl Isa for Avx512 {
 struct Avx2;
 
 #[cfg(target_arch = "x86_64")]
+impl Avx2 {
+    #[inline(always)]
+    unsafe fn mask(count: usize) -> x86_64::__m256i {
+        /// A window into it starts with `count` set lanes.
+        const SET: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+        unsafe { x86_64::_mm256_loadu_si256(SET.as_ptr().add(8 - count).cast()) }
+    }
+}
+
+// SAFETY of all that follows: `run_avx2` enables the instructions.
+#[cfg(target_arch = "x86_64")]
 impl Isa for Avx2 {
     const WIDE: bool = false;
-    type Sixteen = [x86_64::__m256; 2];
+    const SPECIALISED: bool = true;
+    const LANES: usize = 8;
+    type V = x86_64::__m256;
 
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
     }
-
     #[inline(always)]
-    fn sixteen(lanes: &[f32; 16]) -> Self::Sixteen {
-        let (low, high) = lanes.split_at(8);
-        // SAFETY: the pointers are good for eight values, and `run_avx2` enables the instruction.
-        unsafe { [x86_64::_mm256_loadu_ps(low.as_ptr()), x86_64::_mm256_loadu_ps(high.as_ptr())] }
+    unsafe fn splat(value: f32) -> Self::V {
+        unsafe { x86_64::_mm256_set1_ps(value) }
     }
-
     #[inline(always)]
-    fn lanes([low, high]: Self::Sixteen) -> [f32; 16] {
-        let mut lanes = [0.0; 16];
-        let (to_low, to_high) = lanes.split_at_mut(8);
-        // SAFETY: the pointers are good for eight values, and `run_avx2` enables the instruction.
-        unsafe {
-            x86_64::_mm256_storeu_ps(to_low.as_mut_ptr(), low);
-            x86_64::_mm256_storeu_ps(to_high.as_mut_ptr(), high);
-        }
-        lanes
+    unsafe fn load(from: *const f32) -> Self::V {
+        unsafe { x86_64::_mm256_loadu_ps(from) }
     }
-
     #[inline(always)]
-    fn add_scaled(a: f32, b: Self::Sixteen, c: Self::Sixteen) -> Self::Sixteen {
-        // SAFETY: `run_avx2` enables the instructions.
+    unsafe fn load_first(from: *const f32, count: usize) -> Self::V {
+        unsafe { x86_64::_mm256_maskload_ps(from, Self::mask(count)) }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, v: Self::V) {
+        unsafe { x86_64::_mm256_storeu_ps(to, v) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(to: *mut f32, v: Self::V, count: usize) {
+        unsafe { x86_64::_mm256_maskstore_ps(to, Self::mask(count), v) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { x86_64::_mm256_add_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { x86_64::_mm256_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { x86_64::_mm256_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        unsafe { x86_64::_mm256_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { x86_64::_mm256_max_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { x86_64::_mm256_min_ps(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn select_greater(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V {
         unsafe {
-            let a = x86_64::_mm256_set1_ps(a);
-            [x86_64::_mm256_fmadd_ps(a, b[0], c[0]), x86_64::_mm256_fmadd_ps(a, b[1], c[1])]
+            let greater = x86_64::_mm256_cmp_ps::<{ x86_64::_CMP_GT_OQ }>(a, b);
+            x86_64::_mm256_blendv_ps(no, yes, greater)
         }
     }
 }
@@ -124,29 +223,192 @@ impl Isa for Avx2 {
 /// What every processor of the target architecture has.
 struct Baseline;
 
+/// Lanes of [`Baseline`].
+const FOUR: usize = 4;
+
+#[cfg(target_arch = "x86_64")]
+use x86_64::{
+    __m128 as Four, _mm_add_ps as add_four, _mm_loadu_ps as load_four, _mm_mul_ps as mul_four,
+    _mm_set1_ps as splat_four, _mm_storeu_ps as store_four, _mm_sub_ps as sub_four,
+};
+
+#[cfg(target_arch = "aarch64")]
+use std::arch::aarch64::{
+    float32x4_t as Four, vaddq_f32 as add_four, vdupq_n_f32 as splat_four, vld1q_f32 as load_four,
+    vmulq_f32 as mul_four, vst1q_f32 as store_four, vsubq_f32 as sub_four,
+};
+
+// SAFETY of all that follows: these instructions are part of the architecture.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 impl Isa for Baseline {
-    const WIDE: bool = false;
-    type Sixteen = [f32; 16];
+    const WIDE: bool = cfg!(target_arch = "aarch64");
+    const SPECIALISED: bool = cfg!(target_arch = "aarch64");
+    const LANES: usize = FOUR;
+    type V = Four;
 
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
         if cfg!(any(target_arch = "aarch64", target_feature = "fma")) { a.mul_add(b, c) } else { a * b + c }
     }
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self::V {
+        unsafe { splat_four(value) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self::V {
+        unsafe { load_four(from) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Self::V {
+        let mut lanes = [0.0; FOUR];
+        unsafe {
+            std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
+            load_four(lanes.as_ptr())
+        }
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, v: Self::V) {
+        unsafe { store_four(to, v) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(to: *mut f32, v: Self::V, count: usize) {
+        let mut lanes = [0.0; FOUR];
+        unsafe {
+            store_four(lanes.as_mut_ptr(), v);
+            std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { add_four(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { sub_four(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+        unsafe { mul_four(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            add_four(mul_four(a, b), c)
+        }
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            std::arch::aarch64::vfmaq_f32(c, a, b)
+        }
+    }
+    #[inline(always)]
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            x86_64::_mm_max_ps(a, b)
+        }
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            Self::select_greater(a, b, a, b)
+        }
+    }
+    #[inline(always)]
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            x86_64::_mm_min_ps(a, b)
+        }
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            Self::select_greater(b, a, a, b)
+        }
+    }
+    #[inline(always)]
+    unsafe fn select_greater(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V {
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            let greater = x86_64::_mm_cmpgt_ps(a, b);
+            x86_64::_mm_or_ps(x86_64::_mm_and_ps(greater, yes), x86_64::_mm_andnot_ps(greater, no))
+        }
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            use std::arch::aarch64::{vbslq_f32, vcgtq_f32};
+            vbslq_f32(vcgtq_f32(a, b), yes, no)
+        }
+    }
+}
+
+/// Without vectors of its own: lanes that the compiler may or may not put into registers.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+impl Isa for Baseline {
+    const WIDE: bool = false;
+    const SPECIALISED: bool = false;
+    const LANES: usize = FOUR;
+    type V = [f32; FOUR];
 
     #[inline(always)]
-    fn sixteen(lanes: &[f32; 16]) -> Self::Sixteen {
-        *lanes
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
     }
-
     #[inline(always)]
-    fn lanes(vector: Self::Sixteen) -> [f32; 16] {
-        vector
+    unsafe fn splat(value: f32) -> Self::V {
+        [value; FOUR]
     }
-
     #[inline(always)]
-    fn add_scaled(a: f32, b: Self::Sixteen, c: Self::Sixteen) -> Self::Sixteen {
-        mul_add::<Self, 16>([a; 16], b, c)
+    unsafe fn load(from: *const f32) -> Self::V {
+        // SAFETY: the caller's pointer is good for four values.
+        unsafe { from.cast::<[f32; FOUR]>().read() }
     }
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Self::V {
+        // SAFETY: the caller's pointer is good for `count` values.
+        std::array::from_fn(|i| if i < count { unsafe { from.add(i).read() } } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, v: Self::V) {
+        // SAFETY: the caller's pointer is good for four values.
+        unsafe { to.cast::<[f32; FOUR]>().write(v) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(to: *mut f32, v: Self::V, count: usize) {
+        for (i, value) in v.into_iter().enumerate().take(count) {
+            // SAFETY: the caller's pointer is good for `count` values.
+            unsafe { to.add(i).write(value) }
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| a + b)
+    }
+    #[inline(always)]
+    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| a - b)
+    }
+    #[inline(always)]
+    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| a * b)
+    }
+    #[inline(always)]
+    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        std::array::from_fn(|i| Self::mul_add(a[i], b[i], c[i]))
+    }
+    #[inline(always)]
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| if a < b { a } else { b })
+    }
+    #[inline(always)]
+    unsafe fn select_greater(a: Self::V, b: Self::V, yes: Self::V, no: Self::V) -> Self::V {
+        std::array::from_fn(|i| if a[i] > b[i] { yes[i] } else { no[i] })
+    }
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn zip(a: [f32; FOUR], b: [f32; FOUR], op: impl Fn(f32, f32) -> f32) -> [f32; FOUR] {
+    std::array::from_fn(|i| op(a[i], b[i]))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -238,16 +500,56 @@ pub(crate) fn for_each_lanes<I: Isa>(channels: usize, work: &mut impl PerLanes) 
     }
 }
 
-/// Whether [`dispatch`] chooses an instruction set that is [`Isa::WIDE`].
-pub(crate) fn is_wide() -> bool {
-    struct Width;
-    impl Vectorised for Width {
-        type Output = bool;
+/// Work on `N` neighbouring vectors of channels; the last of them has `lanes` lanes where it is cut short.
+pub(crate) trait PerVectors {
+    /// # Safety
+    /// The channels must exist.
+    unsafe fn vectors<I: Isa, const N: usize, const CUT: bool>(&mut self, channel: usize, lanes: usize);
+}
 
-        #[inline(always)]
-        fn run<I: Isa>(self) -> bool {
-            I::WIDE
+/// Covers channels `0..channels` with groups of four vectors, two, one, and one that is cut short.
+///
+/// # Safety
+/// As `work` demands.
+#[inline(always)]
+pub(crate) unsafe fn for_each_vectors<I: Isa>(channels: usize, work: &mut impl PerVectors) {
+    let mut channel = 0;
+    // SAFETY: all channels exist.
+    unsafe {
+        while channel + 4 * I::LANES <= channels {
+            work.vectors::<I, 4, false>(channel, I::LANES);
+            channel += 4 * I::LANES;
+        }
+        while channel + 2 * I::LANES <= channels {
+            work.vectors::<I, 2, false>(channel, I::LANES);
+            channel += 2 * I::LANES;
+        }
+        if channel + I::LANES <= channels {
+            work.vectors::<I, 1, false>(channel, I::LANES);
+            channel += I::LANES;
+        }
+        if channel < channels {
+            work.vectors::<I, 1, true>(channel, channels - channel);
         }
     }
-    dispatch(Width)
+}
+
+/// Loads a vector of channels, cut short where `CUT`.
+///
+/// # Safety
+/// `from` must be good for the lanes.
+#[inline(always)]
+pub(crate) unsafe fn load_cut<I: Isa, const CUT: bool>(from: *const f32, lanes: usize) -> I::V {
+    // SAFETY: the caller's.
+    unsafe { if CUT { I::load_first(from, lanes) } else { I::load(from) } }
+}
+
+/// Stores a vector of channels, cut short where `CUT`.
+///
+/// # Safety
+/// `to` must be good for the lanes.
+#[inline(always)]
+pub(crate) unsafe fn store_cut<I: Isa, const CUT: bool>(to: *mut f32, v: I::V, lanes: usize) {
+    // SAFETY: the caller's.
+    unsafe { if CUT { I::store_first(to, v, lanes) } else { I::store(to, v) } }
 }

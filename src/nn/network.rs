@@ -4,15 +4,12 @@
 //! plain path: every operator is a candle tensor operation with a gradient.
 
 use candle_core::{DType, Device, Result, Tensor};
-use rand::Rng;
-
 use super::ops;
 use super::parameters::Parameters;
 use crate::graph::ops::{BatchNorm, Operator};
 use crate::graph::{LayerGraph, Node, Receptive, Shape};
 use crate::kernels::{self, Window};
-use crate::seed;
-use crate::spec::Activation;
+use crate::plan;
 
 /// How batch norm and dropout behave in a forward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +125,7 @@ impl Network {
     /// The activation directly behind a batch norm, which runs with it.
     fn activation_behind(&self, at: usize) -> kernels::Activation {
         match self.graph.nodes().get(at + 1).map(|next| next.op) {
-            Some(Operator::Activate(next)) => kernel_activation(next.0),
+            Some(Operator::Activate(next)) => next.0.into(),
             _ => kernels::Activation::Identity,
         }
     }
@@ -147,7 +144,7 @@ impl Network {
             Operator::Depthwise(op) => {
                 ops::depthwise(x, &self.tensor(at, "weight")?, self.window(node, op.receptive))
             }
-            Operator::Activate(op) => ops::activation(x, kernel_activation(op.0)),
+            Operator::Activate(op) => ops::activation(x, op.0.into()),
             Operator::SqueezeExcite(_) => self.squeeze_excite(at, x),
             Operator::GlobalPool(_) => ops::global_average_pool(x),
             Operator::Dropout(op) => dropout(x, op.0, mode),
@@ -217,20 +214,10 @@ impl Network {
     }
 }
 
-fn kernel_activation(activation: Activation) -> kernels::Activation {
-    match activation {
-        Activation::Relu => kernels::Activation::Relu,
-        Activation::Relu6 => kernels::Activation::Relu6,
-        Activation::Hswish => kernels::Activation::HardSwish,
-    }
-}
-
 /// Zeroes values with probability `rate` and scales the rest, in training only.
 fn dropout(x: &Tensor, rate: f64, mode: Mode) -> Result<Tensor> {
     let Mode::Train { seed, step } = mode else { return Ok(x.clone()) };
-    let mut rng = seed::rng(seed, "dropout", step);
-    let keep = (1.0 / (1.0 - rate)) as f32;
-    let mask: Vec<f32> =
-        (0..x.elem_count()).map(|_| if rng.random_bool(rate) { 0.0 } else { keep }).collect();
+    let mut mask = vec![0.0; x.elem_count()];
+    plan::draw_dropout(&mut mask, rate, seed, step);
     x * Tensor::from_vec(mask, x.dims(), &Device::Cpu)?.to_dtype(DType::F32)?
 }

@@ -50,7 +50,7 @@ pub fn backward(
 
 /// Fills in the parameter gradients from `sums`, `sum(dz)` and `sum(dz * (x - centre))` of every channel, and
 /// gives `a` and `b` of `dx = scale * dz + a * (x - centre) + b`.
-fn slopes(
+pub(crate) fn slopes(
     normalisation: &Normalisation,
     sums: &[[f64; 2]],
     rows: usize,

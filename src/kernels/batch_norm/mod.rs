@@ -9,8 +9,12 @@ mod forward;
 mod statistics;
 
 pub use backward::backward;
+pub(crate) use backward::slopes;
 pub use forward::{forward, scale_shift_activation};
+pub(crate) use statistics::PartMoments;
 pub use statistics::{Statistics, statistics};
+
+use super::rows::Affine;
 
 /// The per-channel constants of a normalisation.
 #[derive(Clone, Debug)]
@@ -54,6 +58,11 @@ impl Normalisation {
     #[must_use]
     pub fn channels(&self) -> usize {
         self.centre.len()
+    }
+
+    /// The constants of `(x - centre) * scale + offset`.
+    pub(crate) fn affine(&self) -> Affine<'_> {
+        Affine { centre: &self.centre, scale: &self.scale, offset: &self.offset }
     }
 }
 

@@ -63,6 +63,34 @@ fn merge(columns: &[Moments], channels: usize, rows: usize) -> Statistics {
     Statistics { mean, variance }
 }
 
+/// Sums that a part of a batch gathered per channel, relative to a shift of its own.
+pub(crate) struct PartMoments<'a> {
+    /// Rows of the part.
+    pub(crate) rows: usize,
+    /// `[c]`
+    pub(crate) shift: &'a [f32],
+    /// `sum(x - shift)`, `[c]`.
+    pub(crate) sums: &'a [f32],
+    /// `sum((x - shift)^2)`, `[c]`.
+    pub(crate) squares: &'a [f32],
+}
+
+impl Statistics {
+    /// The statistics of a batch in parts, none of them empty.
+    pub(crate) fn merge<'a>(parts: impl Iterator<Item = PartMoments<'a>>, rows: usize, channels: usize) -> Self {
+        let mut columns = Vec::new();
+        for part in parts {
+            let count = part.rows as f64;
+            columns.extend(part.shift.iter().zip(part.sums).zip(part.squares).map(|((&shift, &sum), &square)| {
+                let (sum, square) = (f64::from(sum), f64::from(square));
+                let squares = (square - sum * sum / count).max(0.0);
+                Moments { count, mean: f64::from(shift) + sum / count, squares }
+            }));
+        }
+        merge(&columns, channels, rows)
+    }
+}
+
 /// The moments of one piece; `columns` is one period long.
 struct PieceMoments<'a> {
     rows: &'a [f32],

@@ -7,8 +7,12 @@
 //! `gather_rows`.
 
 mod gather_rows;
+mod line_gradients;
+mod lines;
 mod weight_gradient;
 
+pub(crate) use line_gradients::LineGradients;
+pub(crate) use lines::{Correlate, Line};
 pub use weight_gradient::weight_gradient;
 
 use self::gather_rows::GatherRows;

@@ -13,7 +13,7 @@ mod cross_entropy;
 mod depthwise;
 mod pointwise;
 mod pool;
-mod tensors;
+pub(super) mod tensors;
 mod update;
 
 pub use activation::activation;

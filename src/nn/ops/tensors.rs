@@ -45,6 +45,19 @@ pub(super) fn with_two<T>(
     with_values(a, |a| with_values(b, |b| read(a, b)))
 }
 
+/// Calls `read` with the values of all variables, contiguous `f32` tensors on the CPU. They stay locked for the call.
+pub(in crate::nn) fn with_all_values<T>(
+    variables: &[Var],
+    read: impl FnOnce(&[&[f32]]) -> Result<T>,
+) -> Result<T> {
+    let opened: Vec<_> = variables.iter().map(|variable| variable.storage_and_layout()).collect();
+    let slices = opened.iter().map(|(storage, layout)| match &**storage {
+        Storage::Cpu(storage) => values(storage, layout),
+        _ => bail!("expected a tensor on the CPU"),
+    });
+    read(&slices.collect::<Result<Vec<_>>>()?)
+}
+
 /// What the forward pass of a custom operator returns.
 pub(super) fn output(values: Vec<f32>, shape: impl Into<Shape>) -> Result<(CpuStorage, Shape)> {
     Ok((CpuStorage::F32(values), shape.into()))
@@ -89,7 +102,7 @@ pub(super) fn check_shape(
 ///
 /// The variable's storage stays locked for the call: other variables may be opened inside it, the same one
 /// may not.
-pub(super) fn with_values_mut(
+pub(in crate::nn) fn with_values_mut(
     op: &'static str,
     variable: &Var,
     write: impl FnMut(&mut [f32]) -> Result<()>,
