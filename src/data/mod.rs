@@ -29,14 +29,14 @@ mod source;
 mod split;
 mod stream;
 
-pub use augment::{Augment, Placement};
+pub use augment::{Augment, AugmentError, Mixed, Mixup, RandAugment};
 pub use batch::{Batch, Batches, Loader};
 pub use dataset::Dataset;
 pub use embedded::embedded;
 pub use error::DataError;
 pub use normalise::Normalisation;
 pub use open::{open, open_at};
-pub use prefetch::Prefetch;
+pub use prefetch::{Prefetch, Waits};
 pub use resize::ImageSize;
 pub use source::{DataSource, TestOrigin};
 pub use split::{Split, holdout};
