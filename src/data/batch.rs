@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use super::augment::{Augment, Augmenter, Mixed, Mixer, Scratch};
+use super::augment::{Augment, Augmenter, Mixed, Mixer, Workspace};
 use super::dataset::Dataset;
 use super::error::DataError;
 use super::normalise::Normalisation;
@@ -126,7 +126,7 @@ impl Loader {
             order,
             next: 0,
             fill: Fill::Parallel,
-            scratch: Scratch::default(),
+            workspace: Workspace::default(),
         }
     }
 }
@@ -156,7 +156,7 @@ pub struct Batches {
     next: usize,
     fill: Fill,
     /// For filling serially.
-    scratch: Scratch,
+    workspace: Workspace,
 }
 
 impl Batches {
@@ -185,17 +185,17 @@ impl Batches {
         let pixels = &mut batch.pixels;
         match self.fill {
             Fill::Parallel => pixels.par_chunks_exact_mut(image_len).zip(indices).for_each_init(
-                Scratch::default,
-                |scratch, (output, &index)| {
-                    self.write_image(index, scratch, output);
+                Workspace::default,
+                |workspace, (output, &index)| {
+                    self.write_image(index, workspace, output);
                 },
             ),
             Fill::Serial => {
-                let mut scratch = std::mem::take(&mut self.scratch);
+                let mut workspace = std::mem::take(&mut self.workspace);
                 for (output, &index) in pixels.chunks_exact_mut(image_len).zip(indices) {
-                    self.write_image(index, &mut scratch, output);
+                    self.write_image(index, &mut workspace, output);
                 }
-                self.scratch = scratch;
+                self.workspace = workspace;
             }
         }
         if let Some(mixer) = &mut self.mixer {
@@ -213,10 +213,10 @@ impl Batches {
         Self { fill, ..self }
     }
 
-    fn write_image(&self, index: usize, scratch: &mut Scratch, output: &mut [f32]) {
+    fn write_image(&self, index: usize, workspace: &mut Workspace, output: &mut [f32]) {
         let dataset = &*self.loader.dataset;
         let (image, size) = (dataset.image(index), dataset.size());
-        self.augmenter.write(image, size, index, &self.loader.table, scratch, output);
+        self.augmenter.write(image, size, index, &self.loader.table, workspace, output);
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! Pixels are stored as bytes in NHWC order and handed out as `f32` slices in the same order;
 //! nothing here knows of tensors. Everything random is a function of a seed, the epoch and the
-//! image's index, so neither threads nor the composition of a batch change a result.
+//! image's index (for mixing, the batch's number), so threads change no result.
 
 mod augment;
 mod batch;

@@ -21,11 +21,12 @@ pub use mixup::{Mixed, Mixup};
 pub use rand_augment::RandAugment;
 
 pub(super) use mixup::Mixer;
+pub(super) use rand_augment::Workspace;
 
 use super::resize::ImageSize;
 use crop::Crops;
 use cutout::Cutouts;
-use rand_augment::{Policies, Workspace};
+use rand_augment::Policies;
 
 /// Which augmentations are applied to training images; the default is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -96,9 +97,6 @@ impl Augmenter {
         }
     }
 }
-
-/// Buffers for one image at a time, to be used again for the next.
-pub(super) type Scratch = Workspace;
 
 #[cfg(test)]
 mod tests {

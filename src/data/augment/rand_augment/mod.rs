@@ -102,7 +102,8 @@ struct Shape {
     channels: usize,
 }
 
-/// The image that is worked on and the one that the next operation writes.
+/// The image that is worked on and the one that the next operation writes: buffers to be used for one image after the
+/// other.
 #[derive(Debug, Clone, Default)]
 pub(in crate::data) struct Workspace {
     image: Vec<u8>,
