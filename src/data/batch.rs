@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use super::augment::{Augment, write_crop};
+use super::augment::{Augment, Augmenter, Mixed, Mixer, Workspace};
 use super::dataset::Dataset;
 use super::error::DataError;
 use super::normalise::Normalisation;
@@ -24,6 +24,8 @@ pub struct Batch {
     pub pixels: Vec<f32>,
     /// Classes, `[n]`.
     pub labels: Vec<u32>,
+    /// What was mixed into the images, where they were mixed.
+    pub mixed: Option<Mixed>,
 }
 
 impl Batch {
@@ -90,7 +92,8 @@ impl Loader {
         self.indices.len()
     }
 
-    /// Epoch `epoch` of training: shuffled by (seed, epoch), augmented by (seed, epoch, image).
+    /// Epoch `epoch` of training: shuffled by (seed, epoch), augmented by (seed, epoch, image), and mixed by (seed, epoch,
+    /// number of the batch).
     ///
     /// The last batch is left out when it would have fewer than half the images of a full one,
     /// because its batch statistics and its gradient would be noisy; the images left out differ
@@ -116,7 +119,15 @@ impl Loader {
     }
 
     fn batches(&self, order: Arc<[usize]>, augment: Augment, seed: u64, epoch: u64) -> Batches {
-        Batches { loader: self.clone(), order, augment, seed, epoch, next: 0, fill: Fill::Parallel }
+        Batches {
+            augmenter: Augmenter::new(&augment, &self.table, seed, epoch),
+            mixer: augment.mixup.map(|mixup| Mixer::new(mixup, seed, epoch)),
+            loader: self.clone(),
+            order,
+            next: 0,
+            fill: Fill::Parallel,
+            workspace: Workspace::default(),
+        }
     }
 }
 
@@ -140,11 +151,12 @@ pub(super) enum Fill {
 pub struct Batches {
     loader: Loader,
     order: Arc<[usize]>,
-    augment: Augment,
-    seed: u64,
-    epoch: u64,
+    augmenter: Augmenter,
+    mixer: Option<Mixer>,
     next: usize,
     fill: Fill,
+    /// For filling serially.
+    workspace: Workspace,
 }
 
 impl Batches {
@@ -170,10 +182,28 @@ impl Batches {
         let image_len = dataset.image_len();
         // Every value is overwritten, so old ones need no clearing.
         batch.pixels.resize(indices.len() * image_len, 0.0);
-        let fill = |(output, &index): (&mut [f32], &usize)| self.write_image(index, output);
+        let pixels = &mut batch.pixels;
         match self.fill {
-            Fill::Parallel => batch.pixels.par_chunks_exact_mut(image_len).zip(indices).for_each(fill),
-            Fill::Serial => batch.pixels.chunks_exact_mut(image_len).zip(indices).for_each(fill),
+            Fill::Parallel => pixels.par_chunks_exact_mut(image_len).zip(indices).for_each_init(
+                Workspace::default,
+                |workspace, (output, &index)| {
+                    self.write_image(index, workspace, output);
+                },
+            ),
+            Fill::Serial => {
+                let mut workspace = std::mem::take(&mut self.workspace);
+                for (output, &index) in pixels.chunks_exact_mut(image_len).zip(indices) {
+                    self.write_image(index, &mut workspace, output);
+                }
+                self.workspace = workspace;
+            }
+        }
+        if let Some(mixer) = &mut self.mixer {
+            let number = self.next / self.loader.batch_size.get();
+            let mixed = batch.mixed.get_or_insert_default();
+            mixer.mix(number, &mut batch.pixels, &batch.labels, mixed);
+        } else {
+            batch.mixed = None;
         }
         self.next = end;
         true
@@ -183,16 +213,10 @@ impl Batches {
         Self { fill, ..self }
     }
 
-    fn write_image(&self, index: usize, output: &mut [f32]) {
+    fn write_image(&self, index: usize, workspace: &mut Workspace, output: &mut [f32]) {
         let dataset = &*self.loader.dataset;
-        write_crop(
-            dataset.image(index),
-            dataset.size(),
-            usize::from(self.augment.pad),
-            self.augment.placement(self.seed, self.epoch, index),
-            &self.loader.table,
-            output,
-        );
+        let (image, size) = (dataset.image(index), dataset.size());
+        self.augmenter.write(image, size, index, &self.loader.table, workspace, output);
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! Pixels are stored as bytes in NHWC order and handed out as `f32` slices in the same order;
 //! nothing here knows of tensors. Everything random is a function of a seed, the epoch and the
-//! image's index, so neither threads nor the composition of a batch change a result.
+//! image's index (for mixing, the batch's number), so threads change no result.
 
 mod augment;
 mod batch;
@@ -29,14 +29,14 @@ mod source;
 mod split;
 mod stream;
 
-pub use augment::{Augment, Placement};
+pub use augment::{Augment, AugmentError, Mixed, Mixup, RandAugment};
 pub use batch::{Batch, Batches, Loader};
 pub use dataset::Dataset;
 pub use embedded::embedded;
 pub use error::DataError;
 pub use normalise::Normalisation;
 pub use open::{open, open_at};
-pub use prefetch::Prefetch;
+pub use prefetch::{Prefetch, Waits};
 pub use resize::ImageSize;
 pub use source::{DataSource, TestOrigin};
 pub use split::{Split, holdout};

@@ -4,7 +4,7 @@
 //! training, and a trial that runs inside the pool can wait for its batches without a deadlock.
 //! Batches are the same, bit for bit, as without prefetching.
 
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use super::batch::{Batch, Batches, Fill};
@@ -22,9 +22,25 @@ pub struct Prefetch {
     receiver: Option<Receiver<Batch>>,
     thread: Option<JoinHandle<()>>,
     left: usize,
+    waits: Waits,
+}
+
+/// Whether training had to wait for its batches. It differs from run to run and never enters a result.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// Batches taken.
+    pub batches: usize,
+    /// Batches of these that were not ready when they were asked for.
+    pub waited: usize,
 }
 
 impl Prefetch {
+    /// How many of the batches taken so far were waited for; the first one nearly always is.
+    #[must_use]
+    pub fn waits(&self) -> Waits {
+        self.waits
+    }
+
     pub(super) fn start(batches: Batches) -> Result<Self, DataError> {
         let left = batches.len();
         let (sender, receiver) = sync_channel(AHEAD);
@@ -39,7 +55,7 @@ impl Prefetch {
                 }
             })
             .map_err(|source| DataError::Thread { source })?;
-        Ok(Self { receiver: Some(receiver), thread: Some(thread), left })
+        Ok(Self { receiver: Some(receiver), thread: Some(thread), left, waits: Waits::default() })
     }
 }
 
@@ -47,9 +63,14 @@ impl Iterator for Prefetch {
     type Item = Batch;
 
     fn next(&mut self) -> Option<Batch> {
-        let batch = self.receiver.as_ref()?.recv().ok();
+        let receiver = self.receiver.as_ref()?;
+        let ready = receiver.try_recv();
+        let waited = matches!(ready, Err(TryRecvError::Empty));
+        let batch = if waited { receiver.recv().ok() } else { ready.ok() };
         if batch.is_some() {
             self.left -= 1;
+            self.waits.batches += 1;
+            self.waits.waited += usize::from(waited);
         } else if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
             // An epoch cut short must not pass for a complete one.
             std::panic::resume_unwind(panic);
@@ -72,5 +93,46 @@ impl Drop for Prefetch {
             // A panic of the thread has been reported on its own; dropping must not panic.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A prefetch of `left` batches out of `receiver`.
+    fn prefetch(receiver: Receiver<Batch>, left: usize) -> Prefetch {
+        Prefetch { receiver: Some(receiver), thread: None, left, waits: Waits::default() }
+    }
+
+    #[test]
+    fn batches_that_lie_ready_and_the_end_are_not_waited_for() {
+        let (sender, receiver) = sync_channel(2);
+        sender.send(Batch::default()).unwrap();
+        sender.send(Batch::default()).unwrap();
+        drop(sender);
+        let mut prefetch = prefetch(receiver, 2);
+        assert_eq!(prefetch.by_ref().count(), 2);
+        assert_eq!(prefetch.waits(), Waits { batches: 2, waited: 0 });
+    }
+
+    #[test]
+    fn a_batch_that_comes_late_is_waited_for() {
+        // However busy the machine, in one of many attempts the batch comes after it was asked for.
+        let waited = (0..100).any(|_| {
+            let (sender, receiver) = sync_channel(2);
+            let mut prefetch = prefetch(receiver, 1);
+            let sending = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                sender.send(Batch::default()).unwrap();
+            });
+            assert_eq!(prefetch.by_ref().count(), 1);
+            sending.join().unwrap();
+            assert_eq!(prefetch.waits().batches, 1);
+            prefetch.waits().waited == 1
+        });
+        assert!(waited);
     }
 }

@@ -18,6 +18,14 @@ pub enum ReportError {
         /// The values that can be drawn.
         allowed: &'static str,
     },
+    /// A label or a prediction is none of the classes.
+    #[error("class {class} is not among the {classes} classes; they are counted from 0")]
+    Class {
+        /// The class as given.
+        class: u32,
+        /// How many classes there are.
+        classes: usize,
+    },
     /// A file cannot be written; the earlier file under that name, if any, is untouched.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -59,6 +67,16 @@ pub(super) fn check_latency(what: impl Fn() -> String, ms: f64) -> Result<(), Re
 /// Checks an accuracy in percent.
 pub(super) fn check_percent(what: impl Fn() -> String, percent: f64) -> Result<(), ReportError> {
     check(what, percent, (0.0..=100.0).contains(&percent), "a percentage from 0 to 100")
+}
+
+/// Checks a loss, which is not a number once a training has diverged.
+pub(super) fn check_loss(what: impl Fn() -> String, loss: f64) -> Result<(), ReportError> {
+    check(what, loss, loss.is_nan() || loss >= 0.0, "at least 0, or not a number")
+}
+
+/// Checks a learning rate.
+pub(super) fn check_rate(what: impl Fn() -> String, rate: f64) -> Result<(), ReportError> {
+    check(what, rate, (0.0..=1e9).contains(&rate), "a rate from 0 to 1e9")
 }
 
 /// Checks a quantity that has no natural bounds.

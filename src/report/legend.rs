@@ -1,7 +1,7 @@
 //! The heading of a figure: title, subtitle, and the legend in rows outside of the panel, where no datum can be hidden.
 
-use super::marker;
-use super::palette::{BLUE, GREY, GRID, INK, SHADE, WHITE, ramp};
+use super::marker::{self, Stroke};
+use super::palette::{BLUE, Colour, GREY, GRID, INK, SHADE, WHITE, ramp, tint};
 use super::scene::{Anchor, At, Rect, Scene, Text, WIDTH};
 
 const LEFT: f64 = 16.0;
@@ -25,14 +25,20 @@ pub(super) enum Symbol {
     Failed,
     /// Shaded bands.
     Generations,
+    Curve(Stroke),
+    /// A value above the scale.
+    OffScale,
+    /// Shades of a colour from white on.
+    Shades(Colour),
 }
 
 impl Symbol {
     fn width(self) -> f64 {
         match self {
             Self::TrialsByOrder => 38.0,
-            Self::Front | Self::Best | Self::Hypervolume | Self::Generations => 26.0,
-            Self::Trial | Self::Retrained | Self::Reference | Self::Failed => 12.0,
+            Self::Front | Self::Best | Self::Hypervolume | Self::Generations | Self::Curve(_) => 26.0,
+            Self::Shades(_) => 48.0,
+            Self::Trial | Self::Retrained | Self::Reference | Self::Failed | Self::OffScale => 12.0,
         }
     }
 
@@ -57,6 +63,23 @@ impl Symbol {
             Self::Retrained => marker::retrained(scene, middle),
             Self::Reference => marker::reference(scene, (middle.0, y + 3.5)),
             Self::Failed => marker::failed(scene, middle),
+            Self::Curve(stroke) => {
+                marker::curve(scene, across, stroke);
+                marker::curve_dot(scene, middle, stroke);
+            }
+            Self::OffScale => marker::arrow_up(scene, middle),
+            Self::Shades(colour) => {
+                let bar = Rect { left, top: y - 5.0, right, bottom: y + 5.0 };
+                scene.area(bar.grown(0.75), GRID, 1.0);
+                for step in 0..12 {
+                    let from = left + 4.0 * f64::from(step);
+                    scene.area(
+                        Rect { left: from, right: from + 4.0, ..bar },
+                        tint(colour, f64::from(step) / 11.0),
+                        1.0,
+                    );
+                }
+            }
             Self::Generations => {
                 let band = Rect { left, top: y - 6.0, right: left + 13.0, bottom: y + 6.0 };
                 scene.area(band.grown(0.75), GRID, 1.0);

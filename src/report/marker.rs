@@ -34,7 +34,7 @@ pub(super) fn second_line(scene: &mut Scene, points: Vec<At>) {
 /// A retrained network: a diamond.
 pub(super) fn retrained(scene: &mut Scene, at: At) {
     for (radius, colour) in [(7.0, WHITE), (6.0, INK), (4.5, GREEN)] {
-        scene.polygon(regular(at, radius, [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)]), colour);
+        scene.polygon(regular(at, radius, DIAMOND), colour);
     }
 }
 
@@ -46,6 +46,44 @@ pub(super) fn reference(scene: &mut Scene, foot: At) {
 /// An arrow head that points right (`direction` 1) or left (-1) and ends at `tip`.
 pub(super) fn arrow(scene: &mut Scene, tip: At, direction: f64) {
     scene.polygon(regular(tip, 3.5, [(-1.9 * direction, -1.0), (-1.9 * direction, 1.0), (0.0, 0.0)]), GREY);
+}
+
+/// A value above the scale: an arrow head that points upwards, around `centre`.
+pub(super) fn arrow_up(scene: &mut Scene, centre: At) {
+    scene.polygon(regular(centre, 3.5, [(-1.0, 0.95), (1.0, 0.95), (0.0, -0.95)]), INK);
+}
+
+/// A curve over the epochs of a training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stroke {
+    /// On training images.
+    Training,
+    /// On held-out images.
+    HeldOut,
+    /// On held-out images, with averaged weights.
+    Averaged,
+    /// The learning rate.
+    Rate,
+}
+
+/// A curve; the averaged weights' is dashed, and that of held-out images lies on a white seam.
+pub(super) fn curve(scene: &mut Scene, points: Vec<At>, stroke: Stroke) {
+    match stroke {
+        Stroke::Training => second_line(scene, points),
+        Stroke::HeldOut => front_line(scene, points),
+        Stroke::Averaged => scene.dashed(points, 2.0, GREEN, (6.0, 3.0)),
+        Stroke::Rate => scene.line(points, 1.5, GREY),
+    }
+}
+
+/// One value of a curve.
+pub(super) fn curve_dot(scene: &mut Scene, at: At, stroke: Stroke) {
+    match stroke {
+        Stroke::Training => scene.disc(at, 3.0, BLUE, 1.0),
+        Stroke::HeldOut => record(scene, at),
+        Stroke::Averaged => scene.polygon(regular(at, 4.0, DIAMOND), GREEN),
+        Stroke::Rate => scene.disc(at, 2.5, GREY, 1.0),
+    }
 }
 
 /// A trial without a result: a cross.
@@ -66,6 +104,8 @@ pub(super) fn trial(scene: &mut Scene, at: At, colour: Colour, count: usize) {
     };
     scene.disc(at, radius, colour, opacity);
 }
+
+const DIAMOND: [At; 4] = [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)];
 
 fn regular<const N: usize>(centre: At, radius: f64, corners: [At; N]) -> Vec<At> {
     corners.iter().map(|&(x, y)| (centre.0 + radius * x, centre.1 + radius * y)).collect()

@@ -5,11 +5,14 @@
 //! without pixels. The same data gives the same bytes on every machine: the font is embedded, nothing is hashed or timed.
 
 mod axis;
+mod confusion_matrix;
+mod confusion_plot;
 mod csv_file;
 mod error;
 mod figure;
 mod font;
 mod label;
+mod learning_curves;
 mod legend;
 mod marker;
 mod palette;
@@ -20,9 +23,12 @@ mod reference_lane;
 mod scene;
 mod table;
 
+pub use confusion_matrix::{ClassRow, Confusion, ConfusionMatrix};
+pub use confusion_plot::ConfusionPlot;
 pub use csv_file::write_csv;
 pub use error::ReportError;
 pub use figure::{FigureFiles, write_figure};
+pub use learning_curves::{CurveEpoch, LearningCurves};
 pub use pareto_plot::{FrontPoint, ParetoPlot, Point, Reference};
 pub use progress_plot::{ProgressPlot, ProgressTrial};
 pub use scene::Scene;

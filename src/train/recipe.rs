@@ -58,7 +58,7 @@ impl Recipe {
             warmup_epochs: 0.3,
             weight_decay: 0.02,
             label_smoothing: 0.1,
-            augment: Augment { pad: 2, flip: true },
+            augment: Augment { pad: 2, flip: true, ..Augment::NONE },
         }
     }
 

@@ -6,9 +6,19 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::data::fixtures::dataset;
-use crate::data::{Augment, Batch, DataError, Dataset, Loader, Normalisation};
+use crate::data::{Augment, Batch, DataError, Dataset, Loader, Mixup, Normalisation, RandAugment};
 
-const AUGMENT: Augment = Augment { pad: 2, flip: true };
+const AUGMENT: Augment = Augment { pad: 2, flip: true, ..Augment::NONE };
+
+/// All that is done to an image by itself.
+fn by_image() -> Augment {
+    Augment { cutout: 2, rand_augment: Some(RandAugment::default()), ..AUGMENT }
+}
+
+/// All that there is.
+fn everything() -> Augment {
+    Augment { mixup: Some(Mixup::new(0.5).unwrap()), ..by_image() }
+}
 
 fn size(batch_size: usize) -> NonZeroUsize {
     NonZeroUsize::new(batch_size).unwrap()
@@ -84,26 +94,33 @@ fn epochs_and_seeds_have_their_own_order() {
 
 #[test]
 fn bytes_do_not_depend_on_the_number_of_threads() {
+    for augment in [AUGMENT, everything()] {
+        threads_change_nothing(augment);
+    }
+}
+
+fn threads_change_nothing(augment: Augment) {
     let loader = loader(40, 16);
     let epoch = |threads: usize| -> Vec<Batch> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| loader.training(AUGMENT, 7, 3).collect())
+        pool.install(|| loader.training(augment, 7, 3).collect())
     };
     let one = epoch(1);
     assert_eq!(one.len(), 3);
     for threads in [2, 3, 8] {
         assert_eq!(epoch(threads), one);
     }
-    let prefetched: Vec<Batch> = loader.training(AUGMENT, 7, 3).prefetch().unwrap().collect();
+    let prefetched: Vec<Batch> = loader.training(augment, 7, 3).prefetch().unwrap().collect();
     assert_eq!(prefetched, one);
 }
 
 #[test]
 fn augmentation_does_not_depend_on_the_batch() {
+    let augment = by_image();
     let by_image = |batch_size: usize| {
         let loader = loader(40, batch_size);
         let mut images: Vec<Vec<f32>> = loader
-            .training(AUGMENT, 7, 3)
+            .training(augment, 7, 3)
             .flat_map(|batch| batch.pixels.chunks(90).map(<[f32]>::to_vec).collect::<Vec<_>>())
             .collect();
         images.sort_by(|a, b| a.partial_cmp(b).unwrap());
@@ -115,6 +132,48 @@ fn augmentation_does_not_depend_on_the_batch() {
         .flat_map(|b| b.pixels.chunks(90).map(<[f32]>::to_vec).collect::<Vec<_>>())
         .collect();
     assert!(by_image(4).iter().filter(|image| !plain.contains(image)).count() > 30);
+}
+
+#[test]
+fn batches_are_mixed_within_themselves_and_each_in_its_own_way() {
+    let loader = loader(40, 16);
+    let plain: Vec<Batch> = loader.training(by_image(), 7, 3).collect();
+    let mixed: Vec<Batch> = loader.training(everything(), 7, 3).collect();
+    let mut shares = Vec::new();
+    for (plain, batch) in plain.iter().zip(&mixed) {
+        assert_eq!(plain.mixed, None);
+        assert_eq!(batch.labels, plain.labels);
+        let mixed = batch.mixed.as_ref().unwrap();
+        let sorted = |labels: &[u32]| {
+            let mut labels = labels.to_vec();
+            labels.sort_unstable();
+            labels
+        };
+        assert_eq!(sorted(&mixed.labels), sorted(&plain.labels));
+        let images: Vec<&[f32]> = plain.pixels.chunks(90).collect();
+        for (image, &label) in mixed.labels.iter().enumerate() {
+            let mixture = &batch.pixels[image * 90..][..90];
+            let is_mixed_with = |other: &[f32]| {
+                let expected =
+                    images[image].iter().zip(other).map(|(a, b)| mixed.share * a + (1.0 - mixed.share) * b);
+                expected.zip(mixture).all(|(expected, found)| (expected - found).abs() < 1e-5)
+            };
+            let partner =
+                (0..images.len()).find(|&other| plain.labels[other] == label && is_mixed_with(images[other]));
+            assert!(partner.is_some(), "image {image} is mixed with none of class {label}");
+        }
+        shares.push(mixed.share);
+    }
+    shares.dedup();
+    assert_eq!(shares.len(), 3);
+}
+
+#[test]
+fn a_batch_that_was_mixed_can_hold_one_that_is_not() {
+    let loader = loader(40, 16);
+    let mut batch = loader.training(everything(), 7, 3).next().unwrap();
+    assert!(loader.evaluation().next_into(&mut batch));
+    assert_eq!(Some(batch), loader.evaluation().next());
 }
 
 #[test]
