@@ -4,11 +4,13 @@ mod engine;
 mod network;
 pub mod ops;
 mod parameters;
+mod planned;
 mod weights;
 
 pub use engine::Engine;
 pub use network::{Mode, Network};
 pub use parameters::{Parameters, TensorInfo};
+pub use planned::PlannedNetwork;
 pub use weights::{WeightsError, load_weights, save_weights};
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 use candle_core::{Device, Tensor};
+use proptest::prelude::*;
 use rstest::rstest;
 
-use super::{Mode, Network, load_weights, save_weights};
+use super::{Engine, Mode, Network, PlannedNetwork, load_weights, save_weights};
 use crate::graph::LayerGraph;
 use crate::spec::{self, NetworkSpec};
 
@@ -102,4 +103,156 @@ fn images_of_another_shape_are_refused() {
     let wrong = Tensor::zeros((1, 16, 16, 3), candle_core::DType::F32, &Device::Cpu).expect("memory");
     let error = network.forward(&wrong, Mode::Evaluate).expect_err("16x16").to_string();
     assert!(error.contains("takes [n, 32, 32, 3]"), "{error}");
+}
+
+/// Values in -1..1 that look random.
+fn pattern(len: usize, salt: usize) -> Vec<f32> {
+    (0..len).map(|i| ((i * 7919 + salt * 104_729) % 2003) as f32 / 1001.5 - 1.0).collect()
+}
+
+/// The largest difference, relative to the largest value or to `floor`.
+fn distance(found: &[f32], expected: &[f32], floor: f32) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let scale = expected.iter().fold(floor, |scale, v| scale.max(v.abs()));
+    found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / scale
+}
+
+fn flat(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().and_then(|t| t.to_vec1()).expect("values")
+}
+
+/// What the operators of the tape say about a network, against its planned execution.
+fn compare_with_the_tape(spec: &NetworkSpec, count: usize) {
+    let (plain, planned) = (network(spec, 3), network(spec, 3));
+    let (side, channels) = (spec.resolution as usize, spec.input_channels as usize);
+    let pixels = pattern(count * side * side * channels, 1);
+    let images = Tensor::from_slice(&pixels, (count, side, side, channels), &Device::Cpu).expect("memory");
+    let mode = Mode::Train { seed: 5, step: 2 };
+    let expected = plain.forward(&images, mode).expect("forward");
+    let dlogits = pattern(expected.elem_count(), 7);
+    let weighted = Tensor::from_slice(&dlogits, expected.shape(), &Device::Cpu).and_then(|d| &expected * d);
+    let tape = weighted.and_then(|t| t.sum_all()).and_then(|t| t.backward()).expect("backward");
+
+    let mut engine = Engine::new(&planned, count + 1).expect("memory");
+    let logits = engine.forward(&pixels, mode).expect("forward").to_vec();
+    assert!(distance(&logits, &flat(&expected), 0.0) < 1e-4, "logits");
+    engine.backward(&dlogits).expect("backward");
+    let trained: Vec<_> = plain.parameters().iter().filter(|(_, info)| info.trained).collect();
+    let of_tape: Vec<Vec<f32>> =
+        trained.iter().map(|(name, info)| flat(tape.get(&info.var).expect(name))).collect();
+    assert_eq!(engine.gradients().count(), of_tape.len());
+    // A shift in front of a batch norm has no effect: its gradient is rounding alone, and small against others.
+    let largest = of_tape.iter().flatten().fold(0.0f32, |m, v| m.max(v.abs()));
+    for (((name, _), expected), found) in trained.iter().zip(&of_tape).zip(engine.gradients()) {
+        let distance = distance(found, expected, 0.02 * largest);
+        assert!(distance < 2e-3, "gradient of {name}: {distance}");
+    }
+    for ((name, a), (_, b)) in plain.parameters().iter().zip(planned.parameters().iter()) {
+        if !a.trained {
+            let distance = distance(&flat(&b.var), &flat(&a.var), 1e-2);
+            assert!(distance < 1e-3, "statistics {name}: {distance}");
+        }
+    }
+    let expected = flat(&plain.forward(&images, Mode::Evaluate).expect("forward"));
+    let found = engine.forward(&pixels, Mode::Evaluate).expect("forward");
+    assert!(distance(found, &expected, 0.0) < 1e-4, "evaluation");
+}
+
+#[rstest]
+#[case("mobilenet_v1_cifar", 16, 3)]
+#[case("mobilenet_v2", 47, 3)]
+#[case("mobilenet_v2_cifar", 17, 1)]
+#[case("mobilenet_v3_small", 45, 3)]
+#[case("mobilenet_v3_large", 41, 1)]
+#[case("mobilenet_v3_large_minimalistic", 33, 3)]
+#[case("mnasnet_b1", 32, 2)]
+fn the_plan_agrees_with_the_tape(#[case] name: &str, #[case] side: u32, #[case] channels: u32) {
+    let spec = NetworkSpec { resolution: side, input_channels: channels, ..small(name) };
+    compare_with_the_tape(&spec, 12);
+    compare_with_the_tape(&NetworkSpec { padding: spec::Padding::Symmetric, ..spec }, 7);
+}
+
+#[rstest]
+#[case(&["conv_k3_s1_c9_relu", "conv_k5_s2_c12", "conv_k1_s2_c20_relu6", "ds_k7_s1_c20_relu", "ir_k7_s2_h50_c11_se3_relu"])]
+#[case(&["conv_k3_s1_c16_hswish", "conv_k3_s1_c16", "ir_k3_s1_h16_c16_relu", "ir_k9_s1_h40_c16_se8_hswish", "ir_k9_s2_h40_c16_relu"])]
+#[case(&["ir_k3_s1_h16_c16_relu", "ir_k3_s1_h16_c16_hswish", "ir_k5_s1_h20_c16_relu", "ir_k3_s1_h24_c30_proj_relu6", "ir_k1_s2_h30_c8_relu"])]
+fn unusual_blocks_agree_with_the_tape(#[case] blocks: &[&str]) {
+    let blocks = blocks.iter().map(|block| block.parse().expect("a block")).collect();
+    let stem = "conv_k3_s1_c16_hswish".parse().expect("a block");
+    let spec = NetworkSpec { stem, blocks, resolution: 19, ..small("mobilenet_v3_small") };
+    compare_with_the_tape(&spec, 5);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn random_networks_agree_with_the_tape(
+        blocks in prop::collection::vec(
+            (prop::sample::select(vec![1u32, 3, 5, 7]), 1u32..=2, 1u32..40, 1u32..24, any::<bool>(), 0..3),
+            1..5,
+        ),
+        side in 9u32..24,
+    ) {
+        let token = |&(k, s, h, c, se, act): &(u32, u32, u32, u32, bool, i32)| {
+            let activation = ["relu", "relu6", "hswish"][act as usize];
+            let squeeze = if se { format!("_se{}", h.div_ceil(4)) } else { String::new() };
+            format!("ir_k{k}_s{s}_h{h}_c{c}{squeeze}_{activation}").parse().expect("a block")
+        };
+        let spec = NetworkSpec {
+            blocks: blocks.iter().map(token).collect(),
+            resolution: side,
+            ..small("mobilenet_v3_small")
+        };
+        compare_with_the_tape(&spec, 9);
+    }
+}
+
+#[test]
+fn planned_gradients_are_the_same_for_any_number_of_threads_and_batch_size() {
+    let spec = small("mobilenet_v3_small");
+    let pixels = pattern(9 * 32 * 32 * 3, 1);
+    let gradients = |threads, room| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| {
+            let mut engine = Engine::new(&network(&spec, 3), room).expect("memory");
+            engine.forward(&pixels, Mode::Train { seed: 1, step: 0 }).expect("forward");
+            engine.backward(&pattern(9 * 7, 2)).expect("backward");
+            engine.gradients().flatten().map(|v| v.to_bits()).collect::<Vec<_>>()
+        })
+    };
+    let alone = gradients(1, 9);
+    assert!(alone == gradients(3, 9), "threads change gradients");
+    assert!(alone == gradients(2, 20), "room for more images changes gradients");
+}
+
+#[test]
+fn a_planned_network_is_an_operation_of_the_tape() {
+    let spec = small("mobilenet_v3_small");
+    let (plain, planned) = (network(&spec, 3), network(&spec, 3));
+    let on_tape = PlannedNetwork::new(&planned, 4).expect("memory");
+    let mode = Mode::Train { seed: 1, step: 0 };
+    let loss = |logits: Tensor| logits.sqr().and_then(|t| t.sum_all());
+    let expected = plain.forward(&images(4), mode).and_then(loss).and_then(|t| t.backward()).expect("backward");
+    let found = on_tape.forward(&images(4), mode).and_then(loss).and_then(|t| t.backward()).expect("backward");
+    for name in ["stem.conv.weight", "blocks.3.se.reduce.weight", "classifier.linear.bias"] {
+        let gradient = |network: &Network, store: &candle_core::backprop::GradStore| {
+            flat(store.get(network.parameters().get(name).expect(name)).expect(name))
+        };
+        let (found, expected) = (gradient(&planned, &found), gradient(&plain, &expected));
+        assert!(distance(&found, &expected, 0.0) < 2e-3, "{name}");
+    }
+    let stale = on_tape.forward(&images(4), mode).and_then(loss).expect("forward");
+    on_tape.forward(&images(4), mode).expect("forward");
+    assert!(stale.backward().expect_err("stale").to_string().contains("last pass"));
+}
+
+#[test]
+fn an_engine_refuses_what_is_not_its_images() {
+    let mut engine = Engine::new(&network(&small("mobilenet_v2"), 1), 2).expect("memory");
+    for len in [0, 100, 3 * 32 * 32 * 3] {
+        let error = engine.forward(&vec![0.0; len], Mode::Evaluate).expect_err("refused").to_string();
+        assert!(error.contains("one to 2 images"), "{error}");
+    }
+    assert!(engine.backward(&[0.0; 14]).is_err());
 }

@@ -234,6 +234,3 @@ impl Plan {
         &mut self.gradients.0[parameter]
     }
 }
-
-#[cfg(test)]
-mod tests;

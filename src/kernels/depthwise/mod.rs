@@ -116,3 +116,5 @@ impl Planes<'_> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod line_tests;

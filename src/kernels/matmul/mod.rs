@@ -56,3 +56,6 @@ macro_rules! for_each_rows {
     }};
 }
 use for_each_rows;
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Result, Shape, 
 use crate::kernels::Window;
 
 /// `tensor`, contiguous, if it is `f32` on the CPU.
-pub(super) fn operand(op: &'static str, tensor: &Tensor) -> Result<Tensor> {
+pub(in crate::nn) fn operand(op: &'static str, tensor: &Tensor) -> Result<Tensor> {
     if tensor.dtype() != DType::F32 || !tensor.device().is_cpu() {
         bail!(
             "{op}: expected an f32 tensor on the CPU, got {:?} on {:?}",
@@ -27,7 +27,7 @@ pub(super) fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a
 }
 
 /// Calls `read` with the values of `tensor`, which is `f32` on the CPU.
-pub(super) fn with_values<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
+pub(in crate::nn) fn with_values<T>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> Result<T>) -> Result<T> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {
@@ -59,12 +59,12 @@ pub(in crate::nn) fn with_all_values<T>(
 }
 
 /// What the forward pass of a custom operator returns.
-pub(super) fn output(values: Vec<f32>, shape: impl Into<Shape>) -> Result<(CpuStorage, Shape)> {
+pub(in crate::nn) fn output(values: Vec<f32>, shape: impl Into<Shape>) -> Result<(CpuStorage, Shape)> {
     Ok((CpuStorage::F32(values), shape.into()))
 }
 
 /// A new tensor of `values`.
-pub(super) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
+pub(in crate::nn) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
     Tensor::from_vec(values, shape.into(), &Device::Cpu)
 }
 
