@@ -237,7 +237,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Report> {
 /// `results/train-mobilenet_v3_small-small_images-s0-1a2b3c4d`: the same options give the same folder.
 fn default_folder(options: &TrainingOptions) -> PathBuf {
     let stem = |file: &str| {
-        Path::new(file).file_stem().map_or_else(|| file.to_owned(), |stem| stem.to_string_lossy().into_owned())
+        Path::new(file)
+            .file_stem()
+            .map_or_else(|| file.to_owned(), |stem| stem.to_string_lossy().into_owned())
     };
     let text = toml::to_string(options).unwrap_or_default();
     let hash = &Inputs::new().with("options", text.as_bytes()).0["options"][..8];

@@ -22,7 +22,7 @@ use crate::report::ReportError;
 use crate::spec::NetworkSpec;
 use crate::train::{
     CheckpointError, Control, EpochRecord, History, TrainError, Trainer, evaluate, load_checkpoint,
-    recalibrate, save_checkpoint,
+    save_checkpoint,
 };
 
 /// Files of a run folder.
@@ -193,7 +193,7 @@ impl State<'_> {
         self.announce();
         let trained = self.train(&mut history);
         let epochs_done = self.trainer.epochs_done();
-        trained.and_then(|()| self.conclude(&history)).map_err(|error| ended(error, epochs_done, &checkpoint))
+        trained.and_then(|()| self.test(&history)).map_err(|error| ended(error, epochs_done, &checkpoint))
     }
 
     fn announce(&self) {
@@ -220,62 +220,65 @@ impl State<'_> {
         let recipe = &run.options.recipe;
         let on_step = |step| run.observer.notify(&TrainingEvent::Step(step));
         let control = Control { on_step: &on_step, ..Control::new(run.stop) };
-        let validation_images = run.images.validation(recipe.batch)?;
+        let validation = run.images.validation(recipe.batch)?;
         while self.trainer.epochs_done() < recipe.epochs {
             let report = self.trainer.train_epoch(&control)?;
-            let validation = match &validation_images {
-                Some(images) => Some(self.trainer.validate(images, &control)?),
+            let without_average = match &validation {
+                Some(images) => self.trainer.evaluate_without_average(images, &control)?,
                 None => None,
             };
-            let record = EpochRecord::new(&report, validation.as_ref());
-            history.0.push(record);
+            let folder = self.folder;
+            self.trainer.with_final_weights(&control, |trainer| -> Result<(), TrainingRunError> {
+                let images = validation.as_ref();
+                let validated = images.map(|images| trainer.evaluate(images, &control)).transpose()?;
+                history.0.push(EpochRecord::new(&report, validated.as_ref(), without_average.as_ref()));
+                save_final_weights(folder, trainer.network(), history)
+            })??;
             self.save(history)?;
-            run.observer.notify(&TrainingEvent::Epoch { epochs: recipe.epochs, record });
+            if let Some(&record) = history.0.last() {
+                run.observer.notify(&TrainingEvent::Epoch { epochs: recipe.epochs, record });
+            }
         }
         Ok(())
     }
 
-    /// Writes what an epoch brought. The checkpoint comes last: what is written before it is written again, to the
-    /// same bytes, by a run that was killed in between.
-    fn save(&mut self, history: &History) -> Result<(), TrainingRunError> {
-        let improved = history.best().is_some_and(|best| Some(best) == history.0.last());
-        let (last, best) = (self.folder.file(LAST), self.folder.file(BEST));
-        self.trainer.with_final_weights(|trainer| {
-            let parameters = trainer.network().parameters();
-            save_weights(parameters, &last)?;
-            if improved { save_weights(parameters, &best) } else { Ok(()) }
-        })??;
+    /// Writes the epochs so far. The checkpoint comes last: what is written before it is written again, to the same
+    /// bytes, by a run that was killed in between.
+    fn save(&self, history: &History) -> Result<(), TrainingRunError> {
         training_report::write_epochs(&self.folder.file("epochs.csv"), history)?;
         save_checkpoint(&self.trainer, &self.folder.file(CHECKPOINT), &self.identity, history)?;
         Ok(())
     }
 
-    /// Writes the final weights and tests them, unless an earlier run has done so.
-    fn conclude(self, history: &History) -> Result<TestReport, TrainingRunError> {
+    /// Tests the final weights, unless an earlier run has done so.
+    fn test(&self, history: &History) -> Result<TestReport, TrainingRunError> {
         if let Some(report) = training_report::read_test(self.folder)? {
             return Ok(report);
         }
-        let (run, network) = (self.run, self.trainer.network());
-        let (recipe, seed, control) = (&run.options.recipe, run.options.seed, Control::new(run.stop));
-        self.trainer.finish(&control)?;
-        save_weights(network.parameters(), &self.folder.file(LAST))?;
-        let (weights, epoch) = match history.best() {
-            None => (LAST, recipe.epochs),
-            Some(best) => {
-                load_weights(network.parameters(), &self.folder.file(BEST))?;
-                recalibrate(network, self.images, recipe, seed, &control)?;
-                save_weights(network.parameters(), &self.folder.file(BEST))?;
-                (BEST, best.epoch)
-            }
-        };
+        let (run, control) = (self.run, Control::new(self.run.stop));
+        let recipe = &run.options.recipe;
+        let (weights, epoch) = history.best().map_or((LAST, recipe.epochs), |best| (BEST, best.epoch));
         // The network that is tested is the one that was saved.
-        let reloaded = load_network(run.spec, seed, Some(&self.folder.file(weights)))?;
+        let reloaded = load_network(run.spec, run.options.seed, Some(&self.folder.file(weights)))?;
         let evaluation = evaluate(&reloaded, &run.images.test(recipe.batch)?, &control)?;
         let report = TestReport::new(weights, epoch, run.images.class_names(), &evaluation);
         training_report::write_test(self.folder, &report)?;
         run.observer.notify(&TrainingEvent::Tested(report.clone()));
         Ok(report)
     }
+}
+
+/// Writes a network that holds the final weights of an epoch, the last of `history`.
+fn save_final_weights(
+    folder: &RunFolder,
+    network: &Network,
+    history: &History,
+) -> Result<(), TrainingRunError> {
+    save_weights(network.parameters(), &folder.file(LAST))?;
+    if history.best().is_some_and(|best| Some(best) == history.0.last()) {
+        save_weights(network.parameters(), &folder.file(BEST))?;
+    }
+    Ok(())
 }
 
 /// An end of training with what is left of it.

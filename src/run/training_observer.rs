@@ -103,8 +103,8 @@ impl TrainingProgress {
         if let Some(validation) = record.validation {
             line += &format!(", validation {:.1} %", 100.0 * validation.accuracy);
         }
-        if let Some(averaged) = record.averaged {
-            line += &format!(", with averaged weights {:.1} %", 100.0 * averaged.accuracy);
+        if let Some(without) = record.without_average {
+            line += &format!(" (without average {:.1} %)", 100.0 * without.accuracy);
         }
         if self.plain {
             line += &format!("; {:.0} images/s, about {} to go", self.bar.per_sec(), human(self.bar.eta()));

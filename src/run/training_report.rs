@@ -75,8 +75,8 @@ struct EpochRow {
     train_accuracy: f64,
     validation_loss: Option<f64>,
     validation_accuracy: Option<f64>,
-    ema_validation_loss: Option<f64>,
-    ema_validation_accuracy: Option<f64>,
+    validation_loss_without_ema: Option<f64>,
+    validation_accuracy_without_ema: Option<f64>,
 }
 
 impl From<&EpochRecord> for EpochRow {
@@ -88,8 +88,8 @@ impl From<&EpochRecord> for EpochRow {
             train_accuracy: record.train_accuracy,
             validation_loss: record.validation.map(|v| v.loss),
             validation_accuracy: record.validation.map(|v| v.accuracy),
-            ema_validation_loss: record.averaged.map(|v| v.loss),
-            ema_validation_accuracy: record.averaged.map(|v| v.accuracy),
+            validation_loss_without_ema: record.without_average.map(|v| v.loss),
+            validation_accuracy_without_ema: record.without_average.map(|v| v.accuracy),
         }
     }
 }

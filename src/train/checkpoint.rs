@@ -80,7 +80,8 @@ pub fn save_checkpoint(
     let header = Header { format: FORMAT, identity: identity.clone(), epochs: history.clone() };
     let header = serde_json::to_string(&header).map_err(|e| failed(e.to_string()))?;
     let metadata = HashMap::from([(HEADER.to_owned(), header)]);
-    let bytes = safetensors::serialize(tensors(trainer)?, Some(metadata)).map_err(|e| failed(e.to_string()))?;
+    let bytes =
+        safetensors::serialize(tensors(trainer)?, Some(metadata)).map_err(|e| failed(e.to_string()))?;
     write_whole_file(path, &bytes).map_err(|e| failed(e.to_string()))
 }
 

@@ -42,11 +42,7 @@ impl Evaluation {
 ///
 /// # Errors
 /// If interrupted, or the images do not fit the network.
-pub fn evaluate(
-    network: &Network,
-    loader: &Loader,
-    control: &Control<'_>,
-) -> Result<Evaluation, TrainError> {
+pub fn evaluate(network: &Network, loader: &Loader, control: &Control<'_>) -> Result<Evaluation, TrainError> {
     // The first batch is the largest.
     let batch = loader.evaluation().next().map_or(1, |batch| batch.len());
     evaluate_with(&mut Engine::new(network, batch)?, loader, control)

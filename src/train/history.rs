@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EpochReport, Validation};
+use super::{EpochReport, Evaluation};
 
 /// Loss and accuracy on validation images.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -26,32 +26,33 @@ pub struct EpochRecord {
     pub train_loss: f64,
     /// Share of the training images, as augmented, that were classified correctly at their step.
     pub train_accuracy: f64,
-    /// On validation images, if some are held out.
+    /// On validation images, if some are held out, with what training would end with after this epoch.
     pub validation: Option<Measured>,
-    /// The same with the average of the weights, if one is kept.
-    pub averaged: Option<Measured>,
+    /// The same with the weights themselves, where that is their average.
+    pub without_average: Option<Measured>,
+}
+
+impl From<&Evaluation> for Measured {
+    fn from(evaluation: &Evaluation) -> Self {
+        Self { loss: evaluation.loss, accuracy: evaluation.score().accuracy() }
+    }
 }
 
 impl EpochRecord {
     /// The record of an epoch and its validation.
-    pub fn new(report: &EpochReport, validation: Option<&Validation>) -> Self {
-        let measured = |evaluation: &super::Evaluation| Measured {
-            loss: evaluation.loss,
-            accuracy: evaluation.score().accuracy(),
-        };
+    pub fn new(
+        report: &EpochReport,
+        validation: Option<&Evaluation>,
+        without_average: Option<&Evaluation>,
+    ) -> Self {
         Self {
             epoch: report.epoch,
             learning_rate: report.learning_rate,
             train_loss: report.loss,
             train_accuracy: report.accuracy,
-            validation: validation.map(|v| measured(&v.plain)),
-            averaged: validation.and_then(|v| v.averaged.as_ref()).map(measured),
+            validation: validation.map(Measured::from),
+            without_average: without_average.map(Measured::from),
         }
-    }
-
-    /// Validation accuracy of the weights that training would end with after this epoch.
-    pub fn final_accuracy(&self) -> Option<f64> {
-        self.averaged.or(self.validation).map(|measured| measured.accuracy)
     }
 }
 
@@ -65,7 +66,7 @@ impl History {
     pub fn best(&self) -> Option<&EpochRecord> {
         let mut best: Option<(&EpochRecord, f64)> = None;
         for record in &self.0 {
-            let Some(accuracy) = record.final_accuracy() else { continue };
+            let Some(Measured { accuracy, .. }) = record.validation else { continue };
             if best.is_none_or(|(_, before)| accuracy > before) {
                 best = Some((record, accuracy));
             }
@@ -78,25 +79,17 @@ impl History {
 mod tests {
     use super::*;
 
-    fn record(epoch: u32, validation: Option<f64>, averaged: Option<f64>) -> EpochRecord {
-        let measured = |accuracy| Measured { loss: 1.0, accuracy };
-        EpochRecord {
-            epoch,
-            learning_rate: 0.1,
-            train_loss: 1.0,
-            train_accuracy: 0.5,
-            validation: validation.map(measured),
-            averaged: averaged.map(measured),
-        }
+    fn record(epoch: u32, accuracy: Option<f64>) -> EpochRecord {
+        let report = EpochReport { epoch, epochs: 9, learning_rate: 0.1, loss: 1.0, accuracy: 0.5 };
+        let validation = accuracy.map(|accuracy| Measured { loss: 1.0, accuracy });
+        EpochRecord { validation, ..EpochRecord::new(&report, None, None) }
     }
 
     #[test]
     fn the_best_epoch_is_the_first_of_the_most_accurate_ones() {
         let best = |records: Vec<EpochRecord>| History(records).best().map(|record| record.epoch);
-        assert_eq!(best(vec![record(1, None, None)]), None);
-        let plain = [0.5, 0.7, 0.7, 0.6].map(Some);
-        assert_eq!(best((1..).zip(plain).map(|(e, a)| record(e, a, None)).collect()), Some(2));
-        // What the training ends with decides: the average.
-        assert_eq!(best(vec![record(1, Some(0.9), Some(0.1)), record(2, Some(0.2), Some(0.3))]), Some(2));
+        assert_eq!(best(vec![record(1, None)]), None);
+        let accuracies = [0.5, 0.7, 0.7, 0.6].map(Some);
+        assert_eq!(best((1..).zip(accuracies).map(|(epoch, a)| record(epoch, a)).collect()), Some(2));
     }
 }

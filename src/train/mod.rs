@@ -28,12 +28,11 @@ pub use error::TrainError;
 pub use evaluate::{Evaluation, Score, evaluate};
 pub use fit::fit;
 pub use history::{EpochRecord, History, Measured};
-pub use recalibrate::recalibrate;
 pub use recipe::{Distillation, OptimizerKind, Recipe};
 pub use recipe_file::RecipeFile;
 pub use schedule::{Decay, Schedule};
 pub use shipped::{RECIPES, load};
-pub use trainer::{Trainer, Validation};
+pub use trainer::Trainer;
 
 #[cfg(test)]
 mod tests;

@@ -27,7 +27,11 @@ impl Objective {
     ///
     /// # Errors
     /// If the recipe distils and there is no teacher, or the other way round.
-    pub(super) fn new(recipe: &Recipe, classes: usize, teacher: Option<&Network>) -> Result<Self, TrainError> {
+    pub(super) fn new(
+        recipe: &Recipe,
+        classes: usize,
+        teacher: Option<&Network>,
+    ) -> Result<Self, TrainError> {
         let teacher = match (recipe.distill, teacher) {
             (None, None) => None,
             (Some(distill), Some(network)) => Some((Engine::new(network, recipe.batch.get())?, distill)),

@@ -3,14 +3,14 @@
 
 use super::{Control, Recipe, TrainError};
 use crate::data::Loader;
-use crate::nn::{Engine, Mode, Network};
+use crate::nn::{Engine, Mode};
 
 /// Replaces the running statistics of batch norm by those of the recipe's number of training batches.
 ///
 /// # Errors
 /// If interrupted, or the images do not fit the network.
-pub fn recalibrate(
-    network: &Network,
+pub(super) fn recalibrate(
+    engine: &mut Engine,
     loader: &Loader,
     recipe: &Recipe,
     seed: u64,
@@ -19,7 +19,6 @@ pub fn recalibrate(
     if recipe.recalibrate == 0 {
         return Ok(());
     }
-    let mut engine = Engine::new(network, recipe.batch.get())?;
     let one_more_epoch = loader.training(recipe.augment, seed, u64::from(recipe.epochs));
     for (batches, batch) in (0u64..).zip(one_more_epoch.take(recipe.recalibrate as usize)) {
         control.check()?;

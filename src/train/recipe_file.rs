@@ -44,7 +44,7 @@ pub struct RecipeFile {
     /// Largest norm of the gradient of all weights together. Default: unlimited.
     #[schemars(with = "Option<f64>")]
     clip_norm: Option<Spanned<f64>>,
-    /// Batches whose statistics replace the running ones of batch norm after training. Default 0.
+    /// Batches whose statistics replace the running ones of batch norm in final weights. Default 0.
     #[schemars(with = "Option<u32>")]
     recalibrate: Option<Spanned<u32>>,
     /// Random changes of the training images. Default: none.
@@ -279,12 +279,7 @@ impl Settings<'_> {
 }
 
 /// A number within bounds.
-fn number(
-    source: &Source<'_>,
-    name: &str,
-    value: &Spanned<f64>,
-    bounds: Bounds,
-) -> Result<f64, FileError> {
+fn number(source: &Source<'_>, name: &str, value: &Spanned<f64>, bounds: Bounds) -> Result<f64, FileError> {
     let number = *value.get_ref();
     if bounds.contains(&number) {
         return Ok(number);
@@ -353,7 +348,8 @@ distill = { temperature = 4, weight = 0.7 }
         for text in [FULL, crate::train::RECIPES[0].1] {
             let recipe = Recipe::from_toml("r.toml", text).expect("valid");
             let written = toml::to_string(&recipe).expect("toml");
-            let again = Recipe::from_toml("again.toml", &written).unwrap_or_else(|e| panic!("{e}\n{written}"));
+            let again =
+                Recipe::from_toml("again.toml", &written).unwrap_or_else(|e| panic!("{e}\n{written}"));
             assert_eq!(again, recipe, "{written}");
         }
     }
@@ -383,7 +379,8 @@ distill = { temperature = 4, weight = 0.7 }
 
     #[test]
     fn a_cosine_cannot_end_above_its_start() {
-        let text = FULL.replace("\"step\"", "\"cosine\"").replace("every = 2, factor = 0.5", "final_rate = 0.2");
+        let text =
+            FULL.replace("\"step\"", "\"cosine\"").replace("every = 2, factor = 0.5", "final_rate = 0.2");
         let error = Recipe::from_toml("r.toml", &text).expect_err("0.2 is above 0.1").to_string();
         assert!(error.contains("final_rate = 0.2 is out of range"), "{error}");
     }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::{
-    CheckpointError, Control, Distillation, EpochRecord, History, OptimizerKind, Recipe, Schedule, TrainError,
-    Trainer, evaluate, fit, load_checkpoint, save_checkpoint,
+    CheckpointError, Control, Distillation, EpochRecord, History, OptimizerKind, Recipe, Schedule,
+    TrainError, Trainer, evaluate, fit, load_checkpoint, save_checkpoint,
 };
 use crate::data::{Augment, Dataset, ImageSize, Loader, Normalisation};
 use crate::graph::LayerGraph;
@@ -62,7 +62,8 @@ fn train(network: &Network, recipe: &Recipe) -> Result<f64, TrainError> {
 /// All tensors of a network, bit by bit.
 fn bits(network: &Network) -> Vec<u32> {
     let tensors = network.parameters().iter();
-    let values = tensors.map(|(_, info)| info.var.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values"));
+    let values =
+        tensors.map(|(_, info)| info.var.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values"));
     values.flatten().map(f32::to_bits).collect()
 }
 
@@ -108,8 +109,7 @@ fn weights_that_the_last_step_broke_are_found() {
 fn a_set_flag_ends_training() {
     let stop = AtomicBool::new(false);
     let loader = loader(16);
-    let control =
-        Control { on_epoch: &|_| stop.store(true, Ordering::Relaxed), ..Control::new(&stop) };
+    let control = Control { on_epoch: &|_| stop.store(true, Ordering::Relaxed), ..Control::new(&stop) };
     let ended = fit(&network(), &loader, &recipe(ADAMW, 1e-3), 2, &control);
     assert!(matches!(ended, Err(TrainError::Interrupted)));
 }
@@ -119,12 +119,13 @@ fn length_of_a_step(recipe: &Recipe) -> f64 {
     let (start, moved, images) = (network(), network(), loader(64));
     let mut trainer = Trainer::new(&moved, &images, recipe, 2, None).expect("memory");
     trainer.train_epoch(&Control::new(&STOP)).expect("trained");
-    let squares = start.parameters().iter().zip(moved.parameters().iter()).filter(|((_, t), _)| t.trained).map(
-        |((_, before), (_, after))| {
-            let step = (after.var.as_tensor() - before.var.as_tensor()).and_then(|d| d.sqr()?.sum_all());
-            f64::from(step.and_then(|s| s.to_scalar::<f32>()).expect("values"))
-        },
-    );
+    let squares =
+        start.parameters().iter().zip(moved.parameters().iter()).filter(|((_, t), _)| t.trained).map(
+            |((_, before), (_, after))| {
+                let step = (after.var.as_tensor() - before.var.as_tensor()).and_then(|d| d.sqr()?.sum_all());
+                f64::from(step.and_then(|s| s.to_scalar::<f32>()).expect("values"))
+            },
+        );
     squares.sum::<f64>().sqrt()
 }
 
@@ -142,23 +143,20 @@ fn clipping_bounds_the_norm_of_a_step() {
 
 #[test]
 fn an_average_of_everything_from_the_first_step_on_takes_the_place_of_the_weights() {
-    let one_step = Recipe {
-        epochs: 1,
-        batch: WHOLE,
-        ema: Some(0.9),
-        recalibrate: 0,
-        ..recipe(ADAMW, 4e-3)
-    };
+    let one_step = Recipe { epochs: 1, batch: WHOLE, ema: Some(0.9), recalibrate: 0, ..recipe(ADAMW, 4e-3) };
     let (start, last, averaged) = (network(), network(), network());
     let (images, control) = (loader(64), Control::new(&STOP));
     fit(&last, &images, &Recipe { ema: None, ..one_step.clone() }, 2, &control).expect("trained");
     let mut trainer = Trainer::new(&averaged, &images, &one_step, 2, None).expect("memory");
     trainer.train_epoch(&control).expect("trained");
-    let validation = trainer.validate(&images, &control).expect("scored");
-    assert_eq!(bits(&averaged), bits(&last), "validation left something behind");
-    assert_ne!(Some(&validation.plain), validation.averaged.as_ref());
+    let shown = trainer.with_final_weights(&control, |trainer| trainer.evaluate(&images, &control));
+    let shown = shown.and_then(|shown| shown).expect("scored");
+    assert_eq!(bits(&averaged), bits(&last), "something was left behind");
+    let without = trainer.evaluate_without_average(&images, &control).expect("scored").expect("an average");
+    assert_eq!(without, evaluate(&last, &images, &control).expect("scored"));
+    assert_ne!(without, shown);
     trainer.finish(&control).expect("finished");
-    assert_eq!(evaluate(&averaged, &images, &control).expect("scored"), validation.averaged.expect("kept"));
+    assert_eq!(evaluate(&averaged, &images, &control).expect("scored"), shown);
 
     // After the first step the decay is (1 + 1) / (10 + 1).
     for name in ["classifier.linear.weight", "stem.bn.running_mean"] {
@@ -173,13 +171,32 @@ fn an_average_of_everything_from_the_first_step_on_takes_the_place_of_the_weight
     }
 }
 
+#[test]
+fn looking_at_the_final_weights_changes_nothing() {
+    for recipe in recipes_with_state() {
+        let (seen, unseen, images) = (network(), network(), loader(16));
+        let control = Control::new(&STOP);
+        let mut trainer = Trainer::new(&seen, &images, &recipe, 2, None).expect("memory");
+        let mut shown = Vec::new();
+        while trainer.epochs_done() < recipe.epochs {
+            trainer.train_epoch(&control).expect("trained");
+            shown = trainer.with_final_weights(&control, |trainer| bits(trainer.network())).expect("shown");
+        }
+        trainer.finish(&control).expect("finished");
+        assert!(shown == bits(&seen), "{recipe:?}");
+        fit(&unseen, &images, &recipe, 2, &control).expect("trained");
+        assert!(bits(&unseen) == bits(&seen), "{recipe:?}");
+    }
+}
+
 /// The students of a teacher that is sure of the wrong class learn the wrong class.
 #[test]
 fn a_student_follows_its_teacher() {
     let distill = Some(Distillation { temperature: 2.0, weight: 1.0 });
     let recipe = Recipe { distill, label_smoothing: 0.0, ..recipe(ADAMW, 4e-3) };
     let teacher = network();
-    ops::update(teacher.parameters().get("classifier.linear.weight").expect("there"), |w| w.fill(0.0)).expect("set");
+    ops::update(teacher.parameters().get("classifier.linear.weight").expect("there"), |w| w.fill(0.0))
+        .expect("set");
     ops::update(teacher.parameters().get("classifier.linear.bias").expect("there"), |bias| {
         bias.copy_from_slice(&[-5.0, 5.0]);
     })
@@ -206,14 +223,18 @@ fn recipes_with_state() -> Vec<Recipe> {
         augment: Augment { pad: 1, flip: true },
         ..recipe(SGD, 0.05)
     };
-    vec![Recipe { optimizer: RMSPROP, ..all.clone() }, Recipe { optimizer: ADAMW, ema: None, ..all.clone() }, all]
+    vec![
+        Recipe { optimizer: RMSPROP, ..all.clone() },
+        Recipe { optimizer: ADAMW, ema: None, ..all.clone() },
+        all,
+    ]
 }
 
 fn epochs(trainer: &mut Trainer<'_>, until: u32, history: &mut History) {
     let control = Control::new(&STOP);
     while trainer.epochs_done() < until {
         let report = trainer.train_epoch(&control).expect("trained");
-        history.0.push(EpochRecord::new(&report, None));
+        history.0.push(EpochRecord::new(&report, None, None));
     }
 }
 

@@ -5,7 +5,8 @@ use super::clip::clip_norm;
 use super::evaluate::{Evaluation, evaluate_with};
 use super::objective::{Objective, Outcome};
 use super::optimizer::Optimizer;
-use super::{Control, EpochReport, Recipe, Score, StepReport, TrainError, recalibrate};
+use super::recalibrate::recalibrate;
+use super::{Control, EpochReport, Recipe, Score, StepReport, TrainError};
 use crate::data::{Batch, Loader};
 use crate::nn::{Engine, Mode, Network, ops};
 
@@ -23,15 +24,6 @@ pub struct Trainer<'a> {
     pub(super) optimizer: Optimizer,
     pub(super) average: Option<Average>,
     pub(super) epochs_done: u32,
-}
-
-/// How a network does on validation images.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Validation {
-    /// With its weights as they are.
-    pub plain: Evaluation,
-    /// With the average of its weights, if the recipe keeps one.
-    pub averaged: Option<Evaluation>,
 }
 
 impl<'a> Trainer<'a> {
@@ -133,44 +125,78 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Scores the network on images in batches of the recipe's size at most.
+    /// Scores the network as it is on images in batches of the recipe's size at most.
     ///
     /// # Errors
     /// If interrupted, or the images do not fit the network.
-    pub fn validate(&mut self, images: &Loader, control: &Control<'_>) -> Result<Validation, TrainError> {
-        let plain = evaluate_with(&mut self.engine, images, control)?;
-        let averaged = match self.average {
-            None => None,
-            Some(_) => Some(
-                self.with_final_weights(|trainer| evaluate_with(&mut trainer.engine, images, control))??,
-            ),
-        };
-        Ok(Validation { plain, averaged })
+    pub fn evaluate(&mut self, images: &Loader, control: &Control<'_>) -> Result<Evaluation, TrainError> {
+        evaluate_with(&mut self.engine, images, control)
     }
 
-    /// Calls `read` while the network holds what training would end with at this moment: the average of its weights
-    /// if the recipe keeps one.
+    /// Scores the weights themselves, where their average is what training ends with; none without an average.
     ///
     /// # Errors
-    /// If a tensor cannot be written.
-    pub fn with_final_weights<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> Result<T, TrainError> {
+    /// If interrupted, or the images do not fit the network.
+    pub fn evaluate_without_average(
+        &mut self,
+        images: &Loader,
+        control: &Control<'_>,
+    ) -> Result<Option<Evaluation>, TrainError> {
+        if self.average.is_none() {
+            return Ok(None);
+        }
+        self.with_fresh_statistics(control, |trainer| trainer.evaluate(images, control))?.map(Some)
+    }
+
+    /// Calls `read` while the network is what training would end with at this moment: with the average of its weights
+    /// if the recipe keeps one, and fresh batch-norm statistics if the recipe says so.
+    ///
+    /// # Errors
+    /// If interrupted; the training cannot go on then.
+    pub fn with_final_weights<T>(
+        &mut self,
+        control: &Control<'_>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Result<T, TrainError> {
         self.swap_average()?;
-        let result = read(self);
+        let result = self.with_fresh_statistics(control, read)?;
         self.swap_average()?;
         Ok(result)
     }
 
-    fn swap_average(&mut self) -> Result<(), TrainError> {
-        Ok(self.average.as_mut().map_or(Ok(()), Average::swap)?)
-    }
-
-    /// Ends the training: the network gets the average of its weights if the recipe keeps one, and fresh batch-norm
-    /// statistics if the recipe says so.
+    /// Ends the training: the network becomes what [`Self::with_final_weights`] shows.
     ///
     /// # Errors
     /// If interrupted.
     pub fn finish(mut self, control: &Control<'_>) -> Result<(), TrainError> {
         self.swap_average()?;
-        recalibrate(self.network, self.images, self.recipe, self.seed, control)
+        self.recalibrate(control)
+    }
+
+    fn with_fresh_statistics<T>(
+        &mut self,
+        control: &Control<'_>,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Result<T, TrainError> {
+        let network = self.network;
+        let statistics = || network.parameters().iter().filter(|(_, info)| !info.trained);
+        let mut moving = Vec::new();
+        for (_, info) in statistics() {
+            moving.push(info.var.flatten_all()?.to_vec1::<f32>()?);
+        }
+        self.recalibrate(control)?;
+        let result = read(self);
+        for ((_, info), moving) in statistics().zip(&moving) {
+            ops::update(&info.var, |values| values.copy_from_slice(moving))?;
+        }
+        Ok(result)
+    }
+
+    fn recalibrate(&mut self, control: &Control<'_>) -> Result<(), TrainError> {
+        recalibrate(&mut self.engine, self.images, self.recipe, self.seed, control)
+    }
+
+    fn swap_average(&mut self) -> Result<(), TrainError> {
+        Ok(self.average.as_mut().map_or(Ok(()), Average::swap)?)
     }
 }

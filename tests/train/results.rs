@@ -7,29 +7,34 @@ use crate::support::{Place, said};
 #[test]
 fn a_training_learns_and_leaves_its_files() {
     let place = Place::new();
-    let output = place.train("run").args(["--epochs", "12"]).output().expect("started");
+    let output = place.train("run").args(["--epochs", "20"]).output().expect("started");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let result = String::from_utf8_lossy(&output.stdout);
-    assert!(result.contains("tiny: test ") && result.contains("next: mbn-inspect run/network.toml"), "{result}");
+    assert!(
+        result.contains("tiny: test ") && result.contains("next: mbn-inspect run/network.toml"),
+        "{result}"
+    );
 
     let text = std::fs::read_to_string(place.path("run/report/test.json")).expect("report");
     let report: Value = serde_json::from_str(&text).expect("json");
     assert_eq!(report["images"], 40);
-    assert!(report["accuracy"].as_f64().expect("a number") > 0.9, "{report}");
+    assert!(report["accuracy"].as_f64().expect("a number") > 0.85, "{report}");
     assert_eq!(report["weights"], "best.safetensors");
     let correct: u64 = (0..4).map(|c| report["confusion"][c][c].as_u64().expect("a count")).sum();
     assert_eq!(report["correct"], correct);
 
-    // The tested epoch is the best one by the averaged weights, which are the ones that were saved.
+    // The tested epoch is the best one by what was saved, the averaged weights.
     let mut csv = csv::Reader::from_path(place.path("run/epochs.csv")).expect("epochs.csv");
-    let column = csv.headers().expect("a header").iter().position(|h| h == "ema_validation_accuracy");
+    let column = csv.headers().expect("a header").iter().position(|h| h == "validation_accuracy");
     let of = |record: csv::StringRecord| record[column.expect("there")].parse::<f64>().expect("a number");
     let accuracies: Vec<f64> = csv.records().map(|record| of(record.expect("a line"))).collect();
-    assert_eq!(accuracies.len(), 12);
+    assert_eq!(accuracies.len(), 20);
     let best = accuracies.iter().copied().fold(0.0, f64::max);
     let first = accuracies.iter().position(|&a| a == best).expect("there") + 1;
     assert_eq!(report["epoch"], first);
-    assert!(std::fs::read_to_string(place.path("run/network.toml")).expect("network").contains("dropout = 0.2"));
+    assert!(
+        std::fs::read_to_string(place.path("run/network.toml")).expect("network").contains("dropout = 0.2")
+    );
 }
 
 #[test]

@@ -43,7 +43,13 @@ fn a_run_killed_after_some_epochs_goes_on_to_the_same_bytes() {
     }
     assert!(child.wait().expect("ended").success());
     let mut last = long("killed");
-    let talk = said({ last.arg("--resume"); last }, 0);
+    let talk = said(
+        {
+            last.arg("--resume");
+            last
+        },
+        0,
+    );
     assert!(talk.contains("going on after epoch 40"), "{talk}");
     assert_eq!(differing(&place.path("whole"), &place.path("killed")), [""; 0]);
 }
