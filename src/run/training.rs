@@ -210,7 +210,7 @@ impl State<'_> {
             tell(&TrainingEvent::Warning { message: message.clone() });
         }
         if done > 0 {
-            tell(&TrainingEvent::Resumed { epochs: done });
+            tell(&TrainingEvent::Resumed { epochs: done, images: u64::from(done) * images as u64 });
         }
     }
 

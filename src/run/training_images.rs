@@ -183,3 +183,46 @@ impl TrainingImages {
         Loader::new(Arc::clone(&self.test), &all, &self.normalisation, batch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{self, NetworkSpec};
+
+    #[test]
+    fn images_of_class_folders_are_brought_to_the_network_and_packed_ones_are_not() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        for class in ["a", "b"] {
+            std::fs::create_dir(folder.path().join(class)).expect("disk");
+            for number in 0..3 {
+                let image = image::RgbImage::new(10 + number, 7);
+                image.save(folder.path().join(class).join(format!("{number}.png"))).expect("disk");
+            }
+        }
+        let source = open_images(Some(folder.path()), 12).expect("images");
+        assert_eq!((source.train().height(), source.train().width()), (12, 12));
+
+        let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/fashion-mnist-small");
+        let source = open_images(Some(&packed), 12).expect("images");
+        assert_eq!((source.train().height(), source.train().width()), (28, 28));
+    }
+
+    #[test]
+    fn a_misfit_names_both_sides_and_what_helps() {
+        let size = ImageSize::new(8, 6).expect("a size");
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        let part =
+            Dataset::new("flat", vec![0; 4 * 48], vec![0, 1, 0, 1], size, 1, names).expect("consistent");
+        let source = DataSource::new(part.clone(), part).expect("alike");
+        let images = TrainingImages::new(source, Some(0.5), 0).expect("two of each class");
+        let spec = spec::load("mobilenet_v2").expect("shipped");
+        let misfit = images.check_fit(&spec, None).expect_err("flat");
+        assert_eq!(
+            misfit.to_string(),
+            "mobilenet_v2 takes 224x224x3 images of 1000 classes, but flat has 8x6x1 images of 2 classes"
+        );
+        assert!(misfit.remedy.contains("square"), "{}", misfit.remedy);
+        let spec = NetworkSpec { resolution: 8, input_channels: 1, classes: 2, ..spec };
+        assert!(images.check_fit(&spec, None).is_err(), "8x6 is not 8x8");
+    }
+}

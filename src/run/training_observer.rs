@@ -27,6 +27,8 @@ pub enum TrainingEvent {
     Resumed {
         /// How many.
         epochs: u32,
+        /// Images trained on in them.
+        images: u64,
     },
     /// Something the user should know.
     Warning {
@@ -122,8 +124,10 @@ impl Observer<TrainingEvent> for TrainingProgress {
                 }
                 self.bar.set_length(u64::from(*epochs) * *images as u64);
             }
-            TrainingEvent::Resumed { epochs } => {
+            TrainingEvent::Resumed { epochs, images } => {
                 self.say(&format!("going on after epoch {epochs}"));
+                self.bar.set_position(*images);
+                self.bar.reset_eta();
             }
             TrainingEvent::Warning { message } => self.say(&format!("warning: {message}")),
             TrainingEvent::Step(step) => {

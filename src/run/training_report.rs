@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::folder::{FolderError, RunFolder};
 use crate::report::{ReportError, write_csv};
 use crate::train::{Confusion, EpochRecord, Evaluation, History};
+use crate::whole_file::write_whole_file;
 
 /// How the network that a training ended with does on the test images; `report/test.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,8 +127,7 @@ pub(super) fn write_test(folder: &RunFolder, report: &TestReport) -> Result<(), 
     let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
     text.push('\n');
     let path = folder.file(TEST_JSON);
-    crate::whole_file::write_whole_file(&path, text.as_bytes())
-        .map_err(|source| ReportError::Write { path, source })
+    write_whole_file(&path, text.as_bytes()).map_err(|source| ReportError::Write { path, source })
 }
 
 /// The report of a training that is done already, if there is one.

@@ -260,13 +260,13 @@ impl Settings<'_> {
     /// Refuses settings that `kind` does not have.
     fn only(&self, kind: &str, known: &[&str]) -> Result<(), FileError> {
         let surplus = self.given.iter().filter(|(name, _)| !known.contains(name));
-        for (name, span) in surplus.filter_map(|(name, span)| Some((name, span.clone()?))) {
-            return Err(self
+        match surplus.filter_map(|(name, span)| Some((name, span.clone()?))).next() {
+            None => Ok(()),
+            Some((name, span)) => Err(self
                 .source
                 .error(span, format!("{kind} has no `{name}`"))
-                .with_remedy(format!("settings of {kind}: {}", known.join(", "))));
+                .with_remedy(format!("settings of {kind}: {}", known.join(", ")))),
         }
-        Ok(())
     }
 
     /// A setting that must be there.
