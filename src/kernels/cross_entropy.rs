@@ -5,8 +5,9 @@
 //! one-hot or, after mixup (arXiv:1710.09412, equation 1), `share` of the own label and the rest of the partner's.
 //!
 //! Under a teacher with logits `v` (arXiv:1503.02531, section 2) the loss is
-//! `(1 - weight) * loss(q, p) + weight * T^2 * loss(softmax(v / T), softmax(z / T))`; `T^2` keeps the gradients of both
-//! terms on one scale whatever the temperature `T`.
+//! `(1 - weight) * loss(q, p) + weight * T^2 * KL(softmax(v / T), softmax(z / T))`; `T^2` keeps the gradients of both
+//! terms on one scale whatever the temperature `T`. The divergence is the paper's cross-entropy without the entropy of
+//! the teacher, which no student can change: zero for a perfect one.
 
 use thiserror::Error;
 
@@ -180,10 +181,11 @@ impl<'a> Imitated<'a> {
     /// Loss and derivative of one class.
     fn class(&self, class: usize, logit: f32) -> (f64, f64) {
         let log_p = f64::from(logit) * self.scale - self.of_student;
-        let target = (f64::from(self.teacher[class]) * self.scale - self.of_teacher).exp();
+        let log_target = f64::from(self.teacher[class]) * self.scale - self.of_teacher;
+        let target = log_target.exp();
         let temperature = self.scale.recip();
-        let slope = self.weight * temperature * (log_p.exp() - target);
-        (-self.weight * temperature * temperature * target * log_p, slope)
+        let loss = self.weight * temperature * temperature * target * (log_target - log_p);
+        (loss, self.weight * temperature * (log_p.exp() - target))
     }
 }
 
@@ -224,8 +226,9 @@ mod tests {
                 Some(Teacher { logits: teacher, temperature, weight }) => {
                     let (t, weight) = (f64::from(temperature), f64::from(weight));
                     let teacher = wide(&teacher[sample * CLASSES..][..CLASSES]);
-                    let imitation = cross(&softmax(&teacher, t), &softmax(logits, t));
-                    (1.0 - weight) * of_labels + weight * t * t * imitation
+                    let wanted = softmax(&teacher, t);
+                    let divergence = cross(&wanted, &softmax(logits, t)) - cross(&wanted, &wanted);
+                    (1.0 - weight) * of_labels + weight * t * t * divergence
                 }
             };
         }
@@ -260,7 +263,8 @@ mod tests {
         let teacher = Some(Teacher { logits: &logits, temperature: 2.0, weight: 1.0 });
         let targets = Targets { teacher, ..Targets::hard(&[0, 1]) };
         let mut dlogits = vec![f32::NAN; logits.len()];
-        loss_and_gradient(&logits, targets, CLASSES, &mut dlogits).unwrap();
+        let loss = loss_and_gradient(&logits, targets, CLASSES, &mut dlogits).unwrap();
+        assert_eq!(loss, 0.0);
         assert!(dlogits.iter().all(|&d| d == 0.0), "{dlogits:?}");
     }
 

@@ -75,9 +75,7 @@ impl TrainingProgress {
     pub fn stderr() -> Self {
         let plain = !std::io::stderr().is_terminal();
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template(
-            "{bar:30} {percent} %, {msg}, {per_sec:.0} images, {elapsed} so far, {eta} to go",
-        );
+        let style = ProgressStyle::with_template("{bar:16} {msg}, {eta} to go");
         if let Ok(style) = style {
             bar.set_style(style);
         }
@@ -133,7 +131,13 @@ impl Observer<TrainingEvent> for TrainingProgress {
             TrainingEvent::Step(step) => {
                 self.bar.inc(step.images as u64);
                 if !self.plain {
-                    self.bar.set_message(format!("epoch {}, loss {:.3}", step.epoch, step.loss));
+                    self.bar.set_message(format!(
+                        "epoch {}, loss {:.3}, {:.1} %, {:.0} images/s",
+                        step.epoch,
+                        step.loss,
+                        100.0 * step.accuracy,
+                        self.bar.per_sec()
+                    ));
                 }
             }
             TrainingEvent::Epoch { epochs, record } => self.epoch(*epochs, record),

@@ -11,8 +11,10 @@ pub struct StepReport {
     pub epoch: u32,
     /// Images in the step.
     pub images: usize,
-    /// Mean loss of the step.
+    /// Mean loss of the epoch so far.
     pub loss: f64,
+    /// Training accuracy of the epoch so far, as a fraction.
+    pub accuracy: f64,
 }
 
 /// What happened in one epoch.

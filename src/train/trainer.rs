@@ -82,7 +82,8 @@ impl<'a> Trainer<'a> {
             loss_sum += loss * score.total as f64;
             total.correct += score.correct;
             total.total += score.total;
-            (control.on_step)(StepReport { epoch, images: batch.len(), loss });
+            let loss = loss_sum / total.total as f64;
+            (control.on_step)(StepReport { epoch, images: batch.len(), loss, accuracy: total.accuracy() });
         }
         self.check_finite(epoch)?;
         self.epochs_done = epoch;
@@ -95,7 +96,7 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    /// One step, counted from 0. Where the loss is no number, the network is left alone.
+    /// One step, counted from 0. Where the loss is no number, the weights are left alone.
     fn step(&mut self, batch: &Batch, step: u64, steps_per_epoch: u64) -> Result<Outcome, TrainError> {
         let logits = self.engine.forward(&batch.pixels, Mode::Train { seed: self.seed, step })?;
         let outcome = self.objective.compute(logits, batch)?;
