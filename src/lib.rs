@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod data;
 pub mod diagnostic;
+pub mod differences;
 pub mod graph;
 pub mod kernels;
 pub mod latency;

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["space"],
     &["spec"],
     &["kernels", "text_file"],
-    &["diagnostic", "whole_file", "seed"],
+    &["diagnostic", "differences", "whole_file", "seed"],
 ];
 
 fn layer(module: &str) -> Option<usize> {

@@ -2,6 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::{Activation as CandleActivation, BatchNormConfig, ModuleT};
+use mbn::kernels::cross_entropy::{self, Targets};
 use mbn::kernels::{Activation, Window};
 use mbn::nn::ops;
 
@@ -95,10 +96,17 @@ fn batch_norm_with_activation() -> Result<()> {
 }
 
 #[test]
-fn cross_entropy() -> Result<()> {
+fn cross_entropy_loss() -> Result<()> {
     let logits = values(&[5, 4], 9);
-    let labels = Tensor::new(&[0u32, 3, 1, 1, 2], &Device::Cpu)?;
-    let theirs = candle_nn::loss::cross_entropy(&logits, &labels)?;
-    compare("cross-entropy", &[&logits], &ops::cross_entropy(&logits, &labels, 0.0)?, &theirs);
+    let labels = [0u32, 3, 1, 1, 2];
+    let theirs = candle_nn::loss::cross_entropy(&logits, &Tensor::new(&labels, &Device::Cpu)?)?;
+    let mut gradient = vec![f32::NAN; 20];
+    let values = logits.flatten_all()?.to_vec1::<f32>()?;
+    let loss = cross_entropy::loss_and_gradient(&values, Targets::hard(&labels), 4, &mut gradient)
+        .expect("labels below 4");
+    assert_close(&Tensor::new(loss as f32, &Device::Cpu)?, &theirs, "cross-entropy");
+    let gradient = Tensor::from_vec(gradient, (5, 4), &Device::Cpu)?;
+    let store = theirs.backward()?;
+    assert_close(&gradient, store.get(&logits).expect("gradient"), "its gradient");
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use mbn::space::SpaceFile;
 use mbn::spec::NetworkFile;
+use mbn::train::RecipeFile;
 use schemars::{Schema, schema_for};
 
 fn check(name: &str, schema: &Schema) {
@@ -22,5 +23,6 @@ fn check(name: &str, schema: &Schema) {
 #[test]
 fn schemas_are_up_to_date() {
     check("network.schema.json", &schema_for!(NetworkFile));
+    check("recipe.schema.json", &schema_for!(RecipeFile));
     check("search_space.schema.json", &schema_for!(SpaceFile));
 }

@@ -2,9 +2,11 @@
 
 mod exit;
 pub mod inspect;
+mod interrupt;
 mod network_args;
 mod output;
 pub mod search;
+pub mod train;
 
 pub use exit::{Exit, report_error};
 pub use network_args::NetworkArgs;

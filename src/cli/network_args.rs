@@ -17,6 +17,9 @@ pub struct NetworkArgs {
     /// Side of the input image in pixels (the resolution multiplier rho)
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(8..=4096))]
     pub resolution: Option<u32>,
+    /// Channels of the input image: 1 for grey, 3 for colour
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub channels: Option<u32>,
     /// Outputs of the classifier
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub classes: Option<u32>,
@@ -40,6 +43,7 @@ impl NetworkArgs {
             spec = spec.scaled(width, self.width_rule);
         }
         spec.resolution = self.resolution.unwrap_or(spec.resolution);
+        spec.input_channels = self.channels.unwrap_or(spec.input_channels);
         spec.classes = self.classes.unwrap_or(spec.classes);
         Ok(spec)
     }

@@ -1,12 +1,11 @@
 //! `mbn-search`: evolutionary search under a latency budget.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, ValueEnum};
-use miette::{Diagnostic, IntoDiagnostic, Report, WrapErr, miette};
+use miette::{Diagnostic, IntoDiagnostic, Report, miette};
 
+use super::interrupt::stop_on_ctrl_c;
 use super::output::print;
 use super::{Exit, report_error};
 use crate::data::{self, DataSource};
@@ -212,20 +211,6 @@ fn default_folder(options: &SearchOptions) -> PathBuf {
     let text = toml::to_string(options).unwrap_or_default();
     let hash = &Inputs::new().with("options", text.as_bytes()).0["options"][..8];
     PathBuf::from("results").join(format!("search-{stem}{budget}-s{}-{hash}", options.seed))
-}
-
-/// A flag that the first Ctrl-C sets; the second ends the process at once.
-fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>, Report> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(130);
-        }
-    })
-    .into_diagnostic()
-    .wrap_err("cannot listen for Ctrl-C")?;
-    Ok(stop)
 }
 
 fn result_text(result: &SearchResult, folder: &Path, args: &SearchArgs) -> String {

@@ -544,6 +544,26 @@ pub(crate) unsafe fn load_cut<I: Isa, const CUT: bool>(from: *const f32, lanes: 
     unsafe { if CUT { I::load_first(from, lanes) } else { I::load(from) } }
 }
 
+/// Loads `N` neighbouring vectors of channels from `channel` on, the last cut short where `CUT`.
+///
+/// # Safety
+/// `values` must have the channels.
+#[inline(always)]
+pub(crate) unsafe fn load_vectors<I: Isa, const N: usize, const CUT: bool>(
+    values: &[f32],
+    channel: usize,
+    lanes: usize,
+) -> [I::V; N] {
+    // SAFETY: the caller's. A loop, because closures of `array::map` may stay outside of the caller's features.
+    unsafe {
+        let mut vectors = [I::splat(0.0); N];
+        for (v, vector) in vectors.iter_mut().enumerate() {
+            *vector = load_cut::<I, CUT>(values.as_ptr().add(channel + v * I::LANES), lanes);
+        }
+        vectors
+    }
+}
+
 /// Stores a vector of channels, cut short where `CUT`.
 ///
 /// # Safety

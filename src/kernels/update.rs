@@ -1,4 +1,5 @@
-//! Optimizer steps, in place: parameters and moments are read and written once.
+//! Optimizer steps, in place: parameters and moments are read and written once. And what goes with them: averages
+//! of parameters, the norm of a gradient.
 //!
 //! Weight decay is an argument of every step, so that tensors that must not decay (batch normalisation,
 //! biases) pass zero.
@@ -16,6 +17,23 @@ pub struct Sgd {
     pub momentum: f32,
     /// Whether to look ahead along the new velocity.
     pub nesterov: bool,
+    /// L2 penalty, added to the gradient.
+    pub weight_decay: f32,
+}
+
+/// RMSProp as TensorFlow has it, with epsilon inside the root and the step size inside the momentum:
+/// `g = gradient + weight_decay * p; square = decay * square + (1 - decay) * g^2;
+/// velocity = momentum * velocity + learning_rate * g / sqrt(square + eps); p -= velocity`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RmsProp {
+    /// Step size.
+    pub learning_rate: f32,
+    /// Share of the mean square kept from step to step.
+    pub decay: f32,
+    /// Share of the velocity kept from step to step.
+    pub momentum: f32,
+    /// Added to the mean square.
+    pub eps: f32,
     /// L2 penalty, added to the gradient.
     pub weight_decay: f32,
 }
@@ -49,6 +67,30 @@ pub fn sgd(parameters: &mut [f32], velocity: &mut [f32], gradient: &[f32], step:
     for_each_piece(&mut pieces, 1, |_, pieces| {
         for ((parameters, velocity), gradient) in pieces {
             dispatch(SgdPiece { parameters, velocity, gradient, step });
+        }
+    });
+}
+
+/// One step of RMSProp with the mean `square` of the gradient and the `velocity`.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn rmsprop(
+    parameters: &mut [f32],
+    square: &mut [f32],
+    velocity: &mut [f32],
+    gradient: &[f32],
+    step: RmsProp,
+) {
+    assert_eq!(parameters.len(), square.len(), "parameters and mean square");
+    assert_eq!(parameters.len(), velocity.len(), "parameters and velocity");
+    assert_eq!(parameters.len(), gradient.len(), "parameters and gradient");
+    let moments = square.chunks_mut(PIECE).zip(velocity.chunks_mut(PIECE));
+    let slices = parameters.chunks_mut(PIECE).zip(moments);
+    let mut pieces: Vec<_> = slices.zip(gradient.chunks(PIECE)).collect();
+    for_each_piece(&mut pieces, 1, |_, pieces| {
+        for ((parameters, (square, velocity)), gradient) in pieces {
+            dispatch(RmsPropPiece { parameters, square, velocity, gradient, step });
         }
     });
 }
@@ -93,6 +135,33 @@ impl Vectorised for SgdPiece<'_> {
             *velocity = I::mul_add(momentum, *velocity, gradient);
             let step = I::mul_add(along, *velocity, direct * gradient);
             *parameter = I::mul_add(-learning_rate, step, *parameter);
+        }
+    }
+}
+
+struct RmsPropPiece<'a> {
+    parameters: &'a mut [f32],
+    square: &'a mut [f32],
+    velocity: &'a mut [f32],
+    gradient: &'a [f32],
+    step: RmsProp,
+}
+
+impl Vectorised for RmsPropPiece<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let RmsProp { learning_rate, decay, momentum, eps, weight_decay } = self.step;
+        let rest = 1.0 - decay;
+        let moments = self.square.iter_mut().zip(self.velocity);
+        let slices = self.parameters.iter_mut().zip(moments).zip(self.gradient);
+        for ((parameter, (square, velocity)), &gradient) in slices {
+            let gradient = I::mul_add(weight_decay, *parameter, gradient);
+            *square = I::mul_add(decay, *square, rest * gradient * gradient);
+            let step = learning_rate * gradient / (*square + eps).sqrt();
+            *velocity = I::mul_add(momentum, *velocity, step);
+            *parameter -= *velocity;
         }
     }
 }
@@ -151,6 +220,51 @@ impl Vectorised for AdamWPiece<'_> {
     }
 }
 
+/// Moves `average` towards `values`: `average = decay * average + (1 - decay) * values`.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn move_average(average: &mut [f32], values: &[f32], decay: f64) {
+    assert_eq!(average.len(), values.len(), "average and values");
+    let share = (1.0 - decay) as f32;
+    for_each_piece(average, PIECE, |i, average| {
+        dispatch(AveragePiece { values: &values[i * PIECE..][..average.len()], average, share });
+    });
+}
+
+struct AveragePiece<'a> {
+    average: &'a mut [f32],
+    values: &'a [f32],
+    share: f32,
+}
+
+impl Vectorised for AveragePiece<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        for (average, &value) in self.average.iter_mut().zip(self.values) {
+            // Written as a difference, a value that stays the same is kept exactly.
+            *average = I::mul_add(self.share, value - *average, *average);
+        }
+    }
+}
+
+/// The sum of the squares of `values`.
+pub fn sum_of_squares(values: &[f32]) -> f64 {
+    let mut sums = vec![0.0f64; values.len().div_ceil(PIECE)];
+    for_each_piece(&mut sums, 1, |i, sum| {
+        let piece = &values[i * PIECE..values.len().min((i + 1) * PIECE)];
+        sum[0] = piece.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    });
+    sums.iter().sum()
+}
+
+/// Multiplies all `values` by `factor`.
+pub fn scale(values: &mut [f32], factor: f32) {
+    for_each_piece(values, PIECE, |_, values| values.iter_mut().for_each(|value| *value *= factor));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,9 +316,56 @@ mod tests {
     }
 
     #[test]
+    fn rmsprop_follows_its_definition() {
+        let (lr, decay, momentum, eps, l2) = (0.01, 0.9, 0.8, 1e-3, 0.05);
+        let (mut p, mut ms, mut mom) = (values(37, 1), vec![1.0; 37], vec![0.0; 37]);
+        let (mut p64, mut ms64, mut mom64) = (wide(&p), vec![1.0; 37], vec![0.0; 37]);
+        let step = RmsProp {
+            learning_rate: lr as f32,
+            decay: decay as f32,
+            momentum: momentum as f32,
+            eps: eps as f32,
+            weight_decay: l2 as f32,
+        };
+        for seed in 2..7 {
+            let gradient = values(37, seed);
+            rmsprop(&mut p, &mut ms, &mut mom, &gradient, step);
+            for i in 0..37 {
+                let g: f64 = f64::from(gradient[i]) + l2 * p64[i];
+                ms64[i] = decay * ms64[i] + (1.0 - decay) * g * g;
+                mom64[i] = momentum * mom64[i] + lr * g / f64::sqrt(ms64[i] + eps);
+                p64[i] -= mom64[i];
+            }
+        }
+        assert_close(&p, &p64, 1e-6);
+        assert_close(&ms, &ms64, 1e-6);
+        assert_close(&mom, &mom64, 1e-6);
+    }
+
+    #[test]
+    fn averages_move_by_their_share() {
+        let (mut average, values) = (vec![1.0, 2.0, -3.0], [1.0, 4.0, 1.0]);
+        move_average(&mut average, &values, 0.75);
+        assert_eq!(average, [1.0, 2.5, -2.0]);
+        move_average(&mut average, &values, 0.0);
+        assert_eq!(average, values);
+    }
+
+    #[test]
+    fn squares_are_summed_over_pieces() {
+        assert_eq!(sum_of_squares(&[]), 0.0);
+        let mut ones = vec![1.0; 2 * PIECE + 3];
+        ones[2 * PIECE + 2] = -2.0;
+        assert_eq!(sum_of_squares(&ones), (2 * PIECE + 6) as f64);
+        scale(&mut ones, 0.5);
+        assert_eq!(sum_of_squares(&ones), (2 * PIECE + 6) as f64 / 4.0);
+    }
+
+    #[test]
     fn threads_change_nothing() {
         let len = 2 * PIECE + 3;
         let gradient = values(len, 2);
+        assert_same_for_any_thread_count(|| vec![sum_of_squares(&gradient) as f32]);
         assert_same_for_any_thread_count(|| {
             let (mut p, mut v) = (values(len, 1), vec![0.5; len]);
             let step = Sgd { learning_rate: 0.1, momentum: 0.9, nesterov: true, weight_decay: 0.1 };

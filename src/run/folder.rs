@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::options::Inputs;
+use crate::differences::differences;
 use crate::spec::ArchId;
 use crate::whole_file::write_whole_file;
 
@@ -116,13 +117,14 @@ impl RunFolder {
         write_whole_file(&path, bytes).map_err(|source| FolderError::Io { action: "write", path, source })
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    /// A file of the run; `name` may contain folders.
+    pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
     fn check_same_run(&self, options: &str, inputs: &Inputs) -> Result<(), FolderError> {
         let before = self.read("run.toml")?;
-        let mut differences = changed_lines(&before, options);
+        let mut differences = changed_options(&before, options);
         let manifest = self.read("manifest.json")?;
         match serde_json::from_str::<Manifest>(&manifest) {
             Ok(manifest) => {
@@ -180,37 +182,9 @@ fn manifest(inputs: &Inputs, command: &[String]) -> String {
 }
 
 /// The options that differ between two texts of `run.toml`.
-fn changed_lines(before: &str, now: &str) -> Vec<String> {
-    let flat = |text: &str| {
-        text.parse::<toml::Table>().map(|t| flatten("", &toml::Value::Table(t))).unwrap_or_default()
-    };
-    let (before, now) = (flat(before), flat(now));
-    let mut changed = Vec::new();
-    for (key, value) in &now {
-        let old = before.iter().find(|(k, _)| k == key).map_or("not set", |(_, v)| v.as_str());
-        if old != value {
-            changed.push(format!("`{key}` was {old} and is now {value}"));
-        }
-    }
-    for (key, value) in &before {
-        if !now.iter().any(|(k, _)| k == key) {
-            changed.push(format!("`{key}` was {value} and is now not set"));
-        }
-    }
-    changed
-}
-
-fn flatten(prefix: &str, value: &toml::Value) -> Vec<(String, String)> {
-    match value {
-        toml::Value::Table(table) => table
-            .iter()
-            .flat_map(|(key, value)| {
-                let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-                flatten(&path, value)
-            })
-            .collect(),
-        other => vec![(prefix.to_owned(), other.to_string())],
-    }
+fn changed_options(before: &str, now: &str) -> Vec<String> {
+    let parse = |text: &str| toml::from_str::<serde_json::Value>(text).unwrap_or_default();
+    differences(&parse(before), &parse(now))
 }
 
 #[cfg(test)]

@@ -61,18 +61,18 @@ pub enum Event {
     },
 }
 
-/// Listens to a run.
-pub trait Observer: Sync {
+/// Listens to a run that tells events `E`.
+pub trait Observer<E = Event>: Sync {
     /// Takes an event.
-    fn notify(&self, event: &Event);
+    fn notify(&self, event: &E);
 }
 
 /// Hears nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
-impl Observer for Silent {
-    fn notify(&self, _event: &Event) {}
+impl<E> Observer<E> for Silent {
+    fn notify(&self, _event: &E) {}
 }
 
 /// Writes every event as one line of JSON.
@@ -84,14 +84,18 @@ impl<W: Write + Send> JsonLines<W> {
     pub fn new(output: W) -> Self {
         Self(Mutex::new(output))
     }
+
+    pub(super) fn write(&self, event: &impl Serialize) {
+        // A reader that has gone away does not end the run: its files are kept.
+        if let (Ok(mut output), Ok(line)) = (self.0.lock(), serde_json::to_string(event)) {
+            let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+        }
+    }
 }
 
 impl<W: Write + Send> Observer for JsonLines<W> {
     fn notify(&self, event: &Event) {
-        // A reader that has gone away does not end the run: the journal is kept.
-        if let (Ok(mut output), Ok(line)) = (self.0.lock(), serde_json::to_string(event)) {
-            let _ = writeln!(output, "{line}").and_then(|()| output.flush());
-        }
+        self.write(event);
     }
 }
 
@@ -139,7 +143,8 @@ impl Progress {
     }
 }
 
-fn human(duration: Duration) -> String {
+/// A duration for people, roughly.
+pub(super) fn human(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if seconds < 100 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
 }

@@ -10,15 +10,14 @@ use crate::search::{Reward, StrategyKind};
 use crate::train::Recipe;
 
 /// The options that decide a search's results; `run.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SearchOptions {
     /// The search space, as given.
     pub space: String,
     /// The latency table, as given.
     pub target: String,
     /// The largest latency allowed; none where left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
     /// The folder of images, or `embedded`.
     pub data: String,

@@ -90,10 +90,11 @@ impl ProxyTask {
         seed: u64,
         stop: &AtomicBool,
     ) -> Result<Score, TrainError> {
-        let control = Control { stop, on_epoch: &|_| {} };
+        let control = Control::new(stop);
         let network = Network::new(LayerGraph::lower(proxy), seed)?;
         fit(&network, &self.loader(&self.train, &self.split.search, recipe)?, recipe, seed, &control)?;
-        evaluate(&network, &self.loader(&self.train, &self.split.validation, recipe)?, &control)
+        let validation = self.loader(&self.train, &self.split.validation, recipe)?;
+        Ok(evaluate(&network, &validation, &control)?.score())
     }
 
     /// Trains a proxy on all training images.
@@ -110,7 +111,8 @@ impl ProxyTask {
     ) -> Result<Network, TrainError> {
         let network = Network::new(LayerGraph::lower(proxy), seed)?;
         let all: Vec<usize> = (0..self.train.len()).collect();
-        fit(&network, &self.loader(&self.train, &all, recipe)?, recipe, seed, &Control { stop, on_epoch })?;
+        let control = Control { on_epoch, ..Control::new(stop) };
+        fit(&network, &self.loader(&self.train, &all, recipe)?, recipe, seed, &control)?;
         Ok(network)
     }
 
@@ -120,7 +122,7 @@ impl ProxyTask {
     /// If interrupted.
     pub fn test(&self, network: &Network, recipe: &Recipe, stop: &AtomicBool) -> Result<Score, TrainError> {
         let all: Vec<usize> = (0..self.test.len()).collect();
-        evaluate(network, &self.loader(&self.test, &all, recipe)?, &Control { stop, on_epoch: &|_| {} })
+        Ok(evaluate(network, &self.loader(&self.test, &all, recipe)?, &Control::new(stop))?.score())
     }
 
     fn loader(

@@ -343,9 +343,8 @@ impl State<'_> {
         };
         let network = match run.task.train_final(&proxy, recipe, run.options.seed, run.stop, &on_epoch) {
             Ok(network) => network,
-            Err(TrainError::Diverged { loss, epoch, step }) => {
-                let failure = TrainError::Diverged { loss, epoch, step }.to_string();
-                return Ok(FinalRecord { failure: Some(failure), ..record });
+            Err(error) if error.diverged_in().is_some() => {
+                return Ok(FinalRecord { failure: Some(error.to_string()), ..record });
             }
             Err(error) => return Err(error.into()),
         };

@@ -1,12 +1,12 @@
 //! Scoring a network on images it was not trained on.
 
-use candle_core::{D, DType, Result};
+use super::confusion::{Confusion, most_likely};
+use super::{Control, TrainError};
+use crate::data::{Batch, Loader};
+use crate::kernels::cross_entropy::{Targets, loss};
+use crate::nn::{Engine, Mode, Network};
 
-use super::fit::{Control, TrainError, tensors};
-use crate::data::{Batches, Loader};
-use crate::nn::{Mode, Network};
-
-/// How a network did on a set of images.
+/// How many images of a set a network gets right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Score {
     /// Images whose most likely class was right (top-1).
@@ -22,30 +22,49 @@ impl Score {
     }
 }
 
-/// Top-1 accuracy of a network with its running statistics.
+/// How a network did on a set of images.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evaluation {
+    /// Mean cross-entropy, without smoothing.
+    pub loss: f64,
+    /// Images by class and prediction.
+    pub confusion: Confusion,
+}
+
+impl Evaluation {
+    /// Top-1.
+    pub fn score(&self) -> Score {
+        Score { correct: self.confusion.correct(), total: self.confusion.total() }
+    }
+}
+
+/// Scores a network with its running statistics.
 ///
 /// # Errors
 /// If interrupted, or the images do not fit the network.
-pub fn evaluate(
-    network: &Network,
-    loader: &Loader,
-    control: &Control<'_>,
-) -> std::result::Result<Score, TrainError> {
-    let mut score = Score { correct: 0, total: 0 };
-    let batches: Batches = loader.evaluation();
-    for batch in batches {
-        control.check()?;
-        let (correct, total) = count_correct(network, loader, batch)?;
-        score.correct += correct;
-        score.total += total;
-    }
-    Ok(score)
+pub fn evaluate(network: &Network, loader: &Loader, control: &Control<'_>) -> Result<Evaluation, TrainError> {
+    // The first batch is the largest.
+    let batch = loader.evaluation().next().map_or(1, |batch| batch.len());
+    evaluate_with(&mut Engine::new(network, batch)?, loader, control)
 }
 
-fn count_correct(network: &Network, loader: &Loader, batch: crate::data::Batch) -> Result<(u64, u64)> {
-    let (images, labels) = tensors(loader, batch)?;
-    let logits = network.forward(&images, Mode::Evaluate)?;
-    let predicted = logits.argmax(D::Minus1)?;
-    let correct = predicted.eq(&labels)?.to_dtype(DType::U32)?.sum_all()?.to_scalar::<u32>()?;
-    Ok((u64::from(correct), labels.elem_count() as u64))
+/// As [`evaluate`], with an engine that takes the loader's batches.
+pub(super) fn evaluate_with(
+    engine: &mut Engine,
+    loader: &Loader,
+    control: &Control<'_>,
+) -> Result<Evaluation, TrainError> {
+    let classes = loader.dataset().classes();
+    let mut confusion = Confusion::new(classes);
+    let mut loss_sum = 0.0;
+    let (mut batches, mut batch) = (loader.evaluation(), Batch::default());
+    while batches.next_into(&mut batch) {
+        control.check()?;
+        let logits = engine.forward(&batch.pixels, Mode::Evaluate)?;
+        loss_sum += batch.len() as f64 * loss(logits, Targets::hard(&batch.labels), classes)?;
+        for (logits, &label) in logits.chunks_exact(classes).zip(&batch.labels) {
+            confusion.count(label as usize, most_likely(logits));
+        }
+    }
+    Ok(Evaluation { loss: loss_sum / confusion.total().max(1) as f64, confusion })
 }

@@ -1,14 +1,38 @@
 //! Training and scoring of networks.
+//!
+//! A [`Recipe`] says how. [`Trainer`] is the one training loop: it goes on epoch by epoch, and can be saved and
+//! restored between them; [`fit`] is that loop from the first epoch to the last. [`evaluate`] scores a network.
 
+mod average;
+mod checkpoint;
+mod clip;
+mod confusion;
+mod control;
+mod error;
 mod evaluate;
 mod fit;
+mod history;
+mod objective;
 mod optimizer;
+mod recalibrate;
 mod recipe;
+mod recipe_file;
+mod schedule;
+mod shipped;
+mod trainer;
 
-pub use evaluate::{Score, evaluate};
-pub use fit::{Control, EpochReport, TrainError, fit};
-pub use optimizer::Optimizer;
-pub use recipe::{OptimizerKind, Recipe};
+pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
+pub use confusion::Confusion;
+pub use control::{Control, EpochReport, StepReport};
+pub use error::TrainError;
+pub use evaluate::{Evaluation, Score, evaluate};
+pub use fit::fit;
+pub use history::{EpochRecord, History, Measured};
+pub use recipe::{Distillation, OptimizerKind, Recipe};
+pub use recipe_file::RecipeFile;
+pub use schedule::{Decay, Schedule};
+pub use shipped::{RECIPES, load};
+pub use trainer::Trainer;
 
 #[cfg(test)]
 mod tests;

@@ -1,79 +1,130 @@
 //! Update rules over the trained tensors of a network.
 
-use candle_core::backprop::GradStore;
-use candle_core::{Result, Var};
+use candle_core::{Result, Var, bail};
 
 use super::recipe::{OptimizerKind, Recipe};
-use crate::kernels::update::{AdamW, Sgd};
+use crate::kernels::update::{self, AdamW, RmsProp, Sgd};
 use crate::nn::{Parameters, ops};
 
 /// An optimizer with its state.
-pub struct Optimizer {
+pub(super) struct Optimizer {
     kind: OptimizerKind,
     weight_decay: f64,
     slots: Vec<Slot>,
-    steps: u32,
 }
 
-/// A trained tensor and its moments.
+/// A trained tensor and its moments, each as long as the tensor.
 struct Slot {
+    path: String,
     var: Var,
     decayed: bool,
-    moments: Vec<Var>,
+    moments: Vec<Vec<f32>>,
+}
+
+/// Names and start values of the moments of an update rule.
+fn moments_of(kind: OptimizerKind) -> &'static [(&'static str, f32)] {
+    match kind {
+        OptimizerKind::Sgd { .. } => &[("velocity", 0.0)],
+        // As in TensorFlow: with a start at zero the first steps would be far too long.
+        OptimizerKind::Rmsprop { .. } => &[("mean_square", 1.0), ("velocity", 0.0)],
+        OptimizerKind::Adamw { .. } => &[("first_moment", 0.0), ("second_moment", 0.0)],
+    }
 }
 
 impl Optimizer {
     /// An optimizer for the trained tensors of a network.
-    ///
-    /// # Errors
-    /// If candle cannot make the moments.
-    pub fn new(parameters: &Parameters, recipe: &Recipe) -> Result<Self> {
-        let moments = match recipe.optimizer {
-            OptimizerKind::Sgd { .. } => 1,
-            OptimizerKind::Adamw => 2,
-        };
-        let mut slots = Vec::new();
-        for (_, info) in parameters.iter().filter(|(_, info)| info.trained) {
-            let zeros = || Var::from_tensor(&info.var.as_tensor().zeros_like()?);
-            let moments = (0..moments).map(|_| zeros()).collect::<Result<_>>()?;
-            slots.push(Slot { var: info.var.clone(), decayed: info.decayed, moments });
-        }
-        Ok(Self { kind: recipe.optimizer, weight_decay: recipe.weight_decay, slots, steps: 0 })
+    pub(super) fn new(parameters: &Parameters, recipe: &Recipe) -> Self {
+        let trained = parameters.iter().filter(|(_, info)| info.trained);
+        let slots = trained.map(|(path, info)| Slot {
+            path: path.to_owned(),
+            var: info.var.clone(),
+            decayed: info.decayed,
+            moments: moments_of(recipe.optimizer)
+                .iter()
+                .map(|&(_, start)| vec![start; info.var.elem_count()])
+                .collect(),
+        });
+        Self { kind: recipe.optimizer, weight_decay: recipe.weight_decay, slots: slots.collect() }
     }
 
-    /// One update with these gradients.
+    /// Update `number`, counted from 1, with the gradients of all trained tensors in the order of their paths.
     ///
     /// # Errors
-    /// If a gradient does not have its tensor's shape.
-    pub fn step(&mut self, gradients: &GradStore, learning_rate: f64) -> Result<()> {
-        self.steps += 1;
-        for slot in &self.slots {
-            let Some(gradient) = gradients.get(&slot.var) else { continue };
+    /// If they are not those of the network.
+    pub(super) fn step<'a>(
+        &mut self,
+        gradients: impl Iterator<Item = &'a [f32]>,
+        learning_rate: f64,
+        number: u64,
+    ) -> Result<()> {
+        let mut gradients = gradients;
+        for slot in &mut self.slots {
+            let gradient = gradients.next().filter(|gradient| gradient.len() == slot.var.elem_count());
+            let Some(gradient) = gradient else { bail!("{} has no gradient of its size", slot.path) };
             let decay = if slot.decayed { self.weight_decay } else { 0.0 };
-            match (self.kind, slot.moments.as_slice()) {
-                (OptimizerKind::Sgd { momentum }, [velocity]) => {
-                    let step = Sgd {
-                        learning_rate: learning_rate as f32,
-                        momentum: momentum as f32,
-                        nesterov: true,
-                        weight_decay: decay as f32,
-                    };
-                    ops::sgd_step(&slot.var, gradient, velocity, step)?;
-                }
-                (OptimizerKind::Adamw, [first, second]) => {
-                    let step = AdamW {
-                        learning_rate,
-                        beta1: 0.9,
-                        beta2: 0.999,
-                        eps: 1e-8,
-                        weight_decay: decay,
-                        step: self.steps,
-                    };
-                    ops::adamw_step(&slot.var, gradient, [first, second], step)?;
-                }
-                _ => candle_core::bail!("an optimizer lost its moments"),
-            }
+            let rule = Rule { kind: self.kind, learning_rate, weight_decay: decay, number };
+            let moments = &mut slot.moments;
+            ops::update(&slot.var, |parameter| rule.apply(parameter, moments, gradient))?;
         }
         Ok(())
+    }
+
+    /// The moments by name (`velocity.blocks.3.expand.weight`), with the shape of their tensor.
+    pub(super) fn moments(&self) -> impl Iterator<Item = (String, &[usize], &[f32])> {
+        let names = moments_of(self.kind);
+        self.slots.iter().flat_map(move |slot| {
+            let named = names.iter().zip(&slot.moments);
+            named.map(|((name, _), values)| {
+                (format!("{name}.{}", slot.path), slot.var.dims(), values.as_slice())
+            })
+        })
+    }
+
+    /// The values of [`Self::moments`] in the same order, to change them.
+    pub(super) fn moments_mut(&mut self) -> impl Iterator<Item = &mut Vec<f32>> {
+        self.slots.iter_mut().flat_map(|slot| &mut slot.moments)
+    }
+}
+
+/// One step on one tensor.
+#[derive(Clone, Copy)]
+struct Rule {
+    kind: OptimizerKind,
+    learning_rate: f64,
+    weight_decay: f64,
+    number: u64,
+}
+
+impl Rule {
+    fn apply(self, parameter: &mut [f32], moments: &mut [Vec<f32>], gradient: &[f32]) {
+        let (rate, decay) = (self.learning_rate, self.weight_decay);
+        match (self.kind, moments) {
+            (OptimizerKind::Sgd { momentum, nesterov }, [velocity]) => {
+                let step = Sgd {
+                    learning_rate: rate as f32,
+                    momentum: momentum as f32,
+                    nesterov,
+                    weight_decay: decay as f32,
+                };
+                update::sgd(parameter, velocity, gradient, step);
+            }
+            (OptimizerKind::Rmsprop { decay: kept, momentum, eps }, [square, velocity]) => {
+                let step = RmsProp {
+                    learning_rate: rate as f32,
+                    decay: kept as f32,
+                    momentum: momentum as f32,
+                    eps: eps as f32,
+                    weight_decay: decay as f32,
+                };
+                update::rmsprop(parameter, square, velocity, gradient, step);
+            }
+            (OptimizerKind::Adamw { beta1, beta2, eps }, [first, second]) => {
+                let step = u32::try_from(self.number).unwrap_or(u32::MAX);
+                let step = AdamW { learning_rate: rate, beta1, beta2, eps, weight_decay: decay, step };
+                update::adamw(parameter, first, second, gradient, step);
+            }
+            // `moments_of` gives every rule the moments that are matched here.
+            _ => unreachable!("an update rule without its moments"),
+        }
     }
 }

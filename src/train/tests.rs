@@ -2,10 +2,15 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Control, OptimizerKind, Recipe, TrainError, evaluate, fit};
+use serde_json::json;
+
+use super::{
+    CheckpointError, Control, Distillation, EpochRecord, History, OptimizerKind, Recipe, Schedule,
+    TrainError, Trainer, evaluate, fit, load_checkpoint, save_checkpoint,
+};
 use crate::data::{Augment, Dataset, ImageSize, Loader, Normalisation};
 use crate::graph::LayerGraph;
-use crate::nn::Network;
+use crate::nn::{Network, ops};
 use crate::spec::{self, NetworkSpec};
 
 /// Images of two classes: bright on the left or on the right.
@@ -33,23 +38,39 @@ fn network() -> Network {
     Network::new(LayerGraph::lower(&spec), 4).expect("memory")
 }
 
+const SGD: OptimizerKind = OptimizerKind::Sgd { momentum: 0.9, nesterov: true };
+const RMSPROP: OptimizerKind = OptimizerKind::Rmsprop { decay: 0.9, momentum: 0.9, eps: 1e-3 };
+const ADAMW: OptimizerKind = OptimizerKind::Adamw { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+
 fn recipe(optimizer: OptimizerKind, learning_rate: f64) -> Recipe {
-    Recipe { optimizer, learning_rate, augment: Augment::NONE, ..Recipe::small_images(6) }
+    let base = Recipe::small_images(6);
+    let schedule = Schedule { learning_rate, ..base.schedule };
+    Recipe { optimizer, schedule, augment: Augment::NONE, ..base }
 }
+
+/// All images in one step.
+const WHOLE: NonZeroUsize = NonZeroUsize::new(64).expect("above 0");
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
-fn train(network: &Network, recipe: &Recipe, stop: &AtomicBool) -> Result<f64, TrainError> {
-    let control = Control { stop, on_epoch: &|_| {} };
-    let loader = loader(16);
+fn train(network: &Network, recipe: &Recipe) -> Result<f64, TrainError> {
+    let (control, loader) = (Control::new(&STOP), loader(16));
     fit(network, &loader, recipe, 2, &control)?;
-    Ok(evaluate(network, &loader, &control)?.accuracy())
+    Ok(evaluate(network, &loader, &control)?.score().accuracy())
+}
+
+/// All tensors of a network, bit by bit.
+fn bits(network: &Network) -> Vec<u32> {
+    let tensors = network.parameters().iter();
+    let values =
+        tensors.map(|(_, info)| info.var.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values"));
+    values.flatten().map(f32::to_bits).collect()
 }
 
 #[test]
-fn both_optimizers_learn_an_easy_task() {
-    for (optimizer, rate) in [(OptimizerKind::Adamw, 4e-3), (OptimizerKind::Sgd { momentum: 0.9 }, 0.05)] {
-        let accuracy = train(&network(), &recipe(optimizer, rate), &STOP).expect("trained");
+fn every_optimizer_learns_an_easy_task() {
+    for (optimizer, rate) in [(ADAMW, 4e-3), (SGD, 0.05), (RMSPROP, 0.01)] {
+        let accuracy = train(&network(), &recipe(optimizer, rate)).expect("trained");
         assert!(accuracy > 0.9, "{optimizer:?}: {accuracy}");
     }
 }
@@ -60,12 +81,8 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         pool.install(|| {
             let network = network();
-            train(&network, &recipe(OptimizerKind::Adamw, 4e-3), &STOP).expect("trained");
-            let values = network
-                .parameters()
-                .iter()
-                .map(|(_, info)| info.var.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values"));
-            values.collect::<Vec<_>>()
+            train(&network, &recipe(ADAMW, 4e-3)).expect("trained");
+            bits(&network)
         })
     };
     assert!(weights(1) == weights(3), "weights differ between 1 and 3 threads");
@@ -73,16 +90,215 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn a_run_that_diverges_is_an_error() {
-    let wild = recipe(OptimizerKind::Sgd { momentum: 0.9 }, 1e30);
-    let error = train(&network(), &wild, &STOP).expect_err("diverged");
-    assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
+    let error = train(&network(), &recipe(SGD, 1e30)).expect_err("diverged");
+    assert_eq!(error.diverged_in(), Some(1), "{error}");
+}
+
+#[test]
+fn weights_that_the_last_step_broke_are_found() {
+    // One step an epoch: no loss of the epoch sees what the step did.
+    let wild = Recipe { batch: WHOLE, ..recipe(SGD, f64::MAX) };
+    let (network, images) = (network(), loader(64));
+    let mut trainer = Trainer::new(&network, &images, &wild, 2, None).expect("memory");
+    let error = trainer.train_epoch(&Control::new(&STOP)).expect_err("broken weights");
+    assert!(matches!(error, TrainError::NotFinite { epoch: 1, .. }), "{error}");
+    assert_eq!(trainer.epochs_done(), 0);
 }
 
 #[test]
 fn a_set_flag_ends_training() {
     let stop = AtomicBool::new(false);
     let loader = loader(16);
-    let control = Control { stop: &stop, on_epoch: &|_| stop.store(true, Ordering::Relaxed) };
-    let ended = fit(&network(), &loader, &recipe(OptimizerKind::Adamw, 1e-3), 2, &control);
+    let control = Control { on_epoch: &|_| stop.store(true, Ordering::Relaxed), ..Control::new(&stop) };
+    let ended = fit(&network(), &loader, &recipe(ADAMW, 1e-3), 2, &control);
     assert!(matches!(ended, Err(TrainError::Interrupted)));
+}
+
+/// How far one step of plain gradient descent moves all trained tensors together.
+fn length_of_a_step(recipe: &Recipe) -> f64 {
+    let (start, moved, images) = (network(), network(), loader(64));
+    let mut trainer = Trainer::new(&moved, &images, recipe, 2, None).expect("memory");
+    trainer.train_epoch(&Control::new(&STOP)).expect("trained");
+    let squares =
+        start.parameters().iter().zip(moved.parameters().iter()).filter(|((_, t), _)| t.trained).map(
+            |((_, before), (_, after))| {
+                let step = (after.var.as_tensor() - before.var.as_tensor()).and_then(|d| d.sqr()?.sum_all());
+                f64::from(step.and_then(|s| s.to_scalar::<f32>()).expect("values"))
+            },
+        );
+    squares.sum::<f64>().sqrt()
+}
+
+#[test]
+fn clipping_bounds_the_norm_of_a_step() {
+    let plain = recipe(OptimizerKind::Sgd { momentum: 0.0, nesterov: false }, 1.0);
+    let schedule = Schedule { warmup_epochs: 0.0, ..plain.schedule };
+    let plain = Recipe { schedule, batch: WHOLE, weight_decay: 0.0, ..plain };
+    let free = length_of_a_step(&plain);
+    let clipped = length_of_a_step(&Recipe { clip_norm: Some(free / 4.0), ..plain.clone() });
+    assert!((clipped - free / 4.0).abs() < 1e-3 * free, "{clipped} of {free}");
+    let loose = length_of_a_step(&Recipe { clip_norm: Some(free * 4.0), ..plain });
+    assert_eq!(loose, free);
+}
+
+#[test]
+fn an_average_of_everything_from_the_first_step_on_takes_the_place_of_the_weights() {
+    let one_step = Recipe { epochs: 1, batch: WHOLE, ema: Some(0.9), recalibrate: 0, ..recipe(ADAMW, 4e-3) };
+    let (start, last, averaged) = (network(), network(), network());
+    let (images, control) = (loader(64), Control::new(&STOP));
+    fit(&last, &images, &Recipe { ema: None, ..one_step.clone() }, 2, &control).expect("trained");
+    let mut trainer = Trainer::new(&averaged, &images, &one_step, 2, None).expect("memory");
+    trainer.train_epoch(&control).expect("trained");
+    let shown = trainer.with_final_weights(&control, |trainer| trainer.evaluate(&images, &control));
+    let shown = shown.and_then(|shown| shown).expect("scored");
+    assert_eq!(bits(&averaged), bits(&last), "something was left behind");
+    let without = trainer.evaluate_without_average(&images, &control).expect("scored").expect("an average");
+    assert_eq!(without, evaluate(&last, &images, &control).expect("scored"));
+    assert_ne!(without, shown);
+    trainer.finish(&control).expect("finished");
+    assert_eq!(evaluate(&averaged, &images, &control).expect("scored"), shown);
+
+    // After the first step the decay is (1 + 1) / (10 + 1).
+    for name in ["classifier.linear.weight", "stem.bn.running_mean"] {
+        let values = |n: &Network| {
+            n.parameters().get(name).and_then(|v| v.flatten_all()?.to_vec1::<f32>()).expect(name)
+        };
+        let ends = values(&start).into_iter().zip(values(&last));
+        for ((start, last), average) in ends.zip(values(&averaged)) {
+            let expected = (2.0 * start + 9.0 * last) / 11.0;
+            assert!((average - expected).abs() < 1e-6, "{name}: {average} is not {expected}");
+        }
+    }
+}
+
+#[test]
+fn looking_at_the_final_weights_changes_nothing() {
+    for recipe in recipes_with_state() {
+        let (seen, unseen, images) = (network(), network(), loader(16));
+        let control = Control::new(&STOP);
+        let mut trainer = Trainer::new(&seen, &images, &recipe, 2, None).expect("memory");
+        let mut shown = Vec::new();
+        while trainer.epochs_done() < recipe.epochs {
+            trainer.train_epoch(&control).expect("trained");
+            shown = trainer.with_final_weights(&control, |trainer| bits(trainer.network())).expect("shown");
+        }
+        trainer.finish(&control).expect("finished");
+        assert!(shown == bits(&seen), "{recipe:?}");
+        fit(&unseen, &images, &recipe, 2, &control).expect("trained");
+        assert!(bits(&unseen) == bits(&seen), "{recipe:?}");
+    }
+}
+
+/// The students of a teacher that is sure of the wrong class learn the wrong class.
+#[test]
+fn a_student_follows_its_teacher() {
+    let distill = Some(Distillation { temperature: 2.0, weight: 1.0 });
+    let recipe = Recipe { distill, label_smoothing: 0.0, ..recipe(ADAMW, 4e-3) };
+    let teacher = network();
+    ops::update(teacher.parameters().get("classifier.linear.weight").expect("there"), |w| w.fill(0.0))
+        .expect("set");
+    ops::update(teacher.parameters().get("classifier.linear.bias").expect("there"), |bias| {
+        bias.copy_from_slice(&[-5.0, 5.0]);
+    })
+    .expect("set");
+    let (student, images, control) = (network(), loader(16), Control::new(&STOP));
+    let mut trainer = Trainer::new(&student, &images, &recipe, 2, Some(&teacher)).expect("memory");
+    while trainer.epochs_done() < recipe.epochs {
+        trainer.train_epoch(&control).expect("trained");
+    }
+    trainer.finish(&control).expect("finished");
+    let rows = evaluate(&student, &images, &control).expect("scored").confusion;
+    assert_eq!(rows.rows(), [[0, 32], [0, 32]]);
+
+    let without = Trainer::new(&student, &images, &recipe, 2, None).map(drop);
+    assert!(matches!(without, Err(TrainError::Teacher { wanted: true })));
+}
+
+/// Recipes that together use every kind of state.
+fn recipes_with_state() -> Vec<Recipe> {
+    let all = Recipe {
+        epochs: 4,
+        ema: Some(0.99),
+        clip_norm: Some(1.0),
+        augment: Augment { pad: 1, flip: true, ..Augment::NONE },
+        ..recipe(SGD, 0.05)
+    };
+    vec![
+        Recipe { optimizer: RMSPROP, ..all.clone() },
+        Recipe { optimizer: ADAMW, ema: None, ..all.clone() },
+        all,
+    ]
+}
+
+fn epochs(trainer: &mut Trainer<'_>, until: u32, history: &mut History) {
+    let control = Control::new(&STOP);
+    while trainer.epochs_done() < until {
+        let report = trainer.train_epoch(&control).expect("trained");
+        history.0.push(EpochRecord::new(&report, None, None));
+    }
+}
+
+#[test]
+fn a_restored_training_goes_on_to_the_same_bits() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let (images, control, identity) = (loader(16), Control::new(&STOP), json!({ "seed": 2 }));
+    for recipe in recipes_with_state() {
+        let path = folder.path().join("checkpoint");
+        let (whole, first, second) = (network(), network(), network());
+        let mut expected = History::default();
+        let mut trainer = Trainer::new(&whole, &images, &recipe, 2, None).expect("memory");
+        epochs(&mut trainer, 4, &mut expected);
+        save_checkpoint(&trainer, &path, &identity, &expected).expect("saved");
+        let last_bytes = std::fs::read(&path).expect("written");
+        trainer.finish(&control).expect("finished");
+
+        let mut history = History::default();
+        let mut trainer = Trainer::new(&first, &images, &recipe, 2, None).expect("memory");
+        epochs(&mut trainer, 2, &mut history);
+        save_checkpoint(&trainer, &path, &identity, &history).expect("saved");
+
+        let mut trainer = Trainer::new(&second, &images, &recipe, 2, None).expect("memory");
+        let mut history = load_checkpoint(&mut trainer, &path, &identity).expect("restored");
+        assert_eq!(trainer.epochs_done(), 2);
+        epochs(&mut trainer, 4, &mut history);
+        save_checkpoint(&trainer, &path, &identity, &history).expect("saved");
+        assert!(std::fs::read(&path).expect("written") == last_bytes, "{recipe:?}");
+        trainer.finish(&control).expect("finished");
+        assert_eq!(history, expected);
+        assert!(bits(&second) == bits(&whole), "{recipe:?}");
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_training_or_a_damaged_one_changes_nothing() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let path = folder.path().join("checkpoint");
+    let (images, identity) = (loader(16), json!({ "recipe": { "epochs": 4 }, "network": "a" }));
+    let [rmsprop, adamw, _] = recipes_with_state().try_into().expect("three");
+    let (trained, fresh) = (network(), network());
+    let mut trainer = Trainer::new(&trained, &images, &rmsprop, 2, None).expect("memory");
+    let mut history = History::default();
+    epochs(&mut trainer, 1, &mut history);
+    save_checkpoint(&trainer, &path, &identity, &history).expect("saved");
+
+    let before = bits(&fresh);
+    let refused = |recipe: &Recipe, identity: &serde_json::Value| -> CheckpointError {
+        let mut trainer = Trainer::new(&fresh, &images, recipe, 2, None).expect("memory");
+        let error = load_checkpoint(&mut trainer, &path, identity).expect_err("refused");
+        assert_eq!(trainer.epochs_done(), 0);
+        error
+    };
+    let other = json!({ "recipe": { "epochs": 5 }, "network": "b" });
+    let message = refused(&rmsprop, &other).to_string();
+    assert!(message.contains("`network` was \"a\" and is now \"b\""), "{message}");
+    assert!(message.contains("`recipe.epochs` was 4 and is now 5"), "{message}");
+    let message = refused(&adamw, &identity).to_string();
+    assert!(message.contains("`optimizer.first_moment."), "{message}");
+    let whole = std::fs::read(&path).expect("written");
+    for cut in [0, 7, 100, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&path, &whole[..cut]).expect("disk");
+        let error = refused(&rmsprop, &identity);
+        assert!(matches!(error, CheckpointError::Damaged { .. }), "{error}");
+    }
+    assert_eq!(bits(&fresh), before);
 }

@@ -1,5 +1,7 @@
 //! A search small enough to run in a test: few tiny images, few choices.
 
+mod idx;
+
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -92,8 +94,8 @@ impl Place {
         let place = Self { folder };
         std::fs::write(place.path("space.toml"), TINY_SPACE).expect("disk");
         std::fs::create_dir(place.path("images")).expect("disk");
-        write_idx(&place.path("images"), "train", 40);
-        write_idx(&place.path("images"), "t10k", 10);
+        idx::write_idx(&place.path("images"), "train", 40);
+        idx::write_idx(&place.path("images"), "t10k", 10);
         place
     }
 
@@ -135,26 +137,6 @@ pub fn binary(name: &str) -> Command {
     let mut command = Command::new(path);
     command.env("NO_COLOR", "1");
     command
-}
-
-/// IDX files of `per_class` 8x8 images of 4 classes: a bright quarter each, with some noise.
-fn write_idx(folder: &Path, part: &str, per_class: u32) {
-    const CLASSES: u32 = 4;
-    let count = per_class * CLASSES;
-    let mut images =
-        [&[0, 0, 8, 3][..], &count.to_be_bytes(), &8u32.to_be_bytes(), &8u32.to_be_bytes()].concat();
-    let mut labels = [&[0, 0, 8, 1][..], &count.to_be_bytes()].concat();
-    for index in 0..count {
-        let class = index % CLASSES;
-        labels.push(class as u8);
-        for pixel in 0..64u32 {
-            let quarter = pixel / 32 * 2 + pixel % 8 / 4;
-            let noise = (index * 31 + pixel * 17) % 64;
-            images.push(if quarter == class { 190 + noise as u8 } else { noise as u8 });
-        }
-    }
-    std::fs::write(folder.join(format!("{part}-images-idx3-ubyte")), images).expect("disk");
-    std::fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels).expect("disk");
 }
 
 /// The bytes that must not depend on how a run came about: the journal and `derived/`.

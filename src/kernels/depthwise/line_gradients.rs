@@ -41,6 +41,16 @@ impl Vectorised for LineGradients<'_> {
     }
 }
 
+/// All pointers moved on by `by` values.
+#[inline(always)]
+fn at<const R: usize>(pointers: &[*const f32; R], by: usize) -> [*const f32; R] {
+    let mut moved = *pointers;
+    for pointer in &mut moved {
+        *pointer = pointer.wrapping_add(by);
+    }
+    moved
+}
+
 impl Line {
     /// The same kernel row from a later tap on, `by` values away.
     fn moved(self, by: usize) -> Self {
@@ -132,12 +142,12 @@ impl LineGradients<'_> {
             }
             let mut o = 0;
             while REUSE && o + 4 <= outputs {
-                Self::outputs_at::<I, T, CUT, R, 4>(dz.add(o * c), sources.map(|s| s.add(o * c)), c, lanes, &mut sums);
+                Self::outputs_at::<I, T, CUT, R, 4>(dz.add(o * c), at(&sources, o * c), c, lanes, &mut sums);
                 o += 4;
             }
             while o < outputs {
-                let at = sources.map(|s: *const f32| s.add(o * self.step * c));
-                Self::outputs_at::<I, T, CUT, R, 1>(dz.add(o * c), at, c, lanes, &mut sums);
+                let sources = at(&sources, o * self.step * c);
+                Self::outputs_at::<I, T, CUT, R, 1>(dz.add(o * c), sources, c, lanes, &mut sums);
                 o += 1;
             }
             for r in 0..R {

@@ -102,8 +102,9 @@ impl Correlate<'_> {
             let zero = I::splat(0.0);
             let mut totals = [zero; 3];
             if let Some(moments) = &self.moments {
-                totals = [moments.shift, &*moments.sums, &*moments.squares]
-                    .map(|values| load_cut::<I, CUT>(values.as_ptr().add(channel), lanes));
+                totals[0] = load_cut::<I, CUT>(moments.shift.as_ptr().add(channel), lanes);
+                totals[1] = load_cut::<I, CUT>(moments.sums.as_ptr().add(channel), lanes);
+                totals[2] = load_cut::<I, CUT>(moments.squares.as_ptr().add(channel), lanes);
             }
             while (I::WIDE || T <= 5) && done + 8 <= self.count {
                 self.block::<I, T, REUSE, CUT, 8>(channel, lanes, done, &mut totals);

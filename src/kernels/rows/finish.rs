@@ -4,7 +4,7 @@
 //! batch norm's parameters and of its input follow.
 
 use super::super::activation::{Activation, Function, with_function};
-use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, store_cut};
+use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut};
 use super::normalise::Affine;
 
 /// What arrives at every row of an activation.
@@ -91,14 +91,11 @@ impl<F: Function, const MODE: u8> PerVectors for Mode<'_, F, MODE> {
         unsafe {
             let [centre, scale, offset] = affine.vectors::<I, N, CUT>(channel, lanes);
             let (mut gates, mut extras) = ([I::splat(0.0); N], [I::splat(0.0); N]);
-            for v in 0..N {
-                let at = channel + v * I::LANES;
-                if MODE == GATED {
-                    gates[v] = load_cut::<I, CUT>(gate.as_ptr().add(at), lanes);
-                }
-                if MODE != PLAIN {
-                    extras[v] = load_cut::<I, CUT>(extra.as_ptr().add(at), lanes);
-                }
+            if MODE == GATED {
+                gates = load_vectors::<I, N, CUT>(gate, channel, lanes);
+            }
+            if MODE != PLAIN {
+                extras = load_vectors::<I, N, CUT>(extra, channel, lanes);
             }
             let (mut sum, mut product) = ([I::splat(0.0); N], [I::splat(0.0); N]);
             let mut at = channel;

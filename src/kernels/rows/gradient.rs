@@ -1,6 +1,6 @@
 //! The gradient of what a batch norm reads: `dz = scale * du + slope * (z - centre) + shift`.
 
-use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, store_cut};
+use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut};
 
 /// The per-channel constants of a batch norm's gradient, `[c]` each.
 #[derive(Clone, Copy)]
@@ -43,13 +43,10 @@ impl PerVectors for NormGradient<'_> {
         let channels = centre.len();
         // SAFETY: the caller's.
         unsafe {
-            let [centre, scale, slope, shift] = [centre, scale, slope, shift].map(|values| {
-                let mut vectors = [I::splat(0.0); N];
-                for (v, vector) in vectors.iter_mut().enumerate() {
-                    *vector = load_cut::<I, CUT>(values.as_ptr().add(channel + v * I::LANES), lanes);
-                }
-                vectors
-            });
+            let centre = load_vectors::<I, N, CUT>(centre, channel, lanes);
+            let scale = load_vectors::<I, N, CUT>(scale, channel, lanes);
+            let slope = load_vectors::<I, N, CUT>(slope, channel, lanes);
+            let shift = load_vectors::<I, N, CUT>(shift, channel, lanes);
             let mut at = channel;
             for _ in 0..self.z.len() / channels {
                 for v in 0..N {

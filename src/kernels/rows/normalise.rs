@@ -1,7 +1,7 @@
 //! `a = activation((z - centre) * scale + offset)`, times a gate.
 
 use super::super::activation::{Activation, Function, with_function};
-use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, store_cut};
+use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut};
 
 /// The per-channel constants of a batch norm, `[c]` each.
 #[derive(Clone, Copy)]
@@ -30,13 +30,11 @@ impl Affine<'_> {
     ) -> [[I::V; N]; 3] {
         // SAFETY: the caller's.
         unsafe {
-            [self.centre, self.scale, self.offset].map(|values| {
-                let mut vectors = [I::splat(0.0); N];
-                for (v, vector) in vectors.iter_mut().enumerate() {
-                    *vector = load_cut::<I, CUT>(values.as_ptr().add(channel + v * I::LANES), lanes);
-                }
-                vectors
-            })
+            [
+                load_vectors::<I, N, CUT>(self.centre, channel, lanes),
+                load_vectors::<I, N, CUT>(self.scale, channel, lanes),
+                load_vectors::<I, N, CUT>(self.offset, channel, lanes),
+            ]
         }
     }
 }
@@ -82,9 +80,7 @@ impl<F: Function> PerVectors for Normalise<'_, F> {
             let [centre, scale, offset] = self.affine.vectors::<I, N, CUT>(channel, lanes);
             let mut gates = [I::splat(1.0); N];
             if let Some(gate) = self.gate {
-                for (v, to) in gates.iter_mut().enumerate() {
-                    *to = load_cut::<I, CUT>(gate.as_ptr().add(channel + v * I::LANES), lanes);
-                }
+                gates = load_vectors::<I, N, CUT>(gate, channel, lanes);
             }
             let (mut from, mut to) = (self.z.as_ptr().add(channel), self.a.as_mut_ptr().add(channel));
             for _ in 0..self.z.len() / channels {

@@ -9,7 +9,6 @@ mod activation;
 mod batch_norm;
 mod channel_scale;
 mod conv;
-mod cross_entropy;
 mod depthwise;
 mod pointwise;
 mod pool;
@@ -20,11 +19,10 @@ pub use activation::activation;
 pub use batch_norm::{batch_norm_activation, scale_shift_activation};
 pub use channel_scale::channel_scale;
 pub use conv::conv;
-pub use cross_entropy::cross_entropy;
 pub use depthwise::depthwise;
 pub use pointwise::pointwise;
 pub use pool::global_average_pool;
-pub use update::{adamw_step, sgd_step};
+pub use update::update;
 
 #[cfg(test)]
 mod tests;

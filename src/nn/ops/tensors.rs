@@ -129,16 +129,3 @@ impl<F: FnMut(&mut [f32]) -> Result<()>> InplaceOp1 for InPlace<F> {
         }
     }
 }
-
-/// Checks that no two of `tensors` share their storage, so that all can be opened at once.
-pub(super) fn check_distinct(op: &'static str, tensors: &[&Tensor]) -> Result<()> {
-    for (i, a) in tensors.iter().enumerate() {
-        for b in &tensors[i + 1..] {
-            let shared = std::ptr::eq(&*a.storage_and_layout().0, &*b.storage_and_layout().0);
-            if shared {
-                bail!("{op}: the tensors of one step must not share storage")
-            }
-        }
-    }
-    Ok(())
-}

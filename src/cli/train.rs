@@ -1,0 +1,266 @@
+//! `mbn-train`: trains one network by a recipe.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use miette::{Diagnostic, IntoDiagnostic, Report, miette};
+
+use super::interrupt::stop_on_ctrl_c;
+use super::output::print;
+use super::{Exit, NetworkArgs, report_error};
+use crate::data::DataSource;
+use crate::run::training::{Teacher, TrainingRun, TrainingRunError};
+use crate::run::{
+    Inputs, JsonLines, Observer, Silent, TestReport, TrainingEvent, TrainingImages, TrainingOptions,
+    TrainingProgress, cores, open_images,
+};
+use crate::spec::{self, NetworkSpec};
+use crate::text_file::{ReadError, read_text};
+use crate::train::{RECIPES, Recipe};
+
+/// Train a network by a recipe, and test it once at the end.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mbn-train",
+    args_override_self = true,
+    version,
+    after_help = "Examples:
+  mbn-train mobilenet_v3_small --resolution 28 --channels 1 --classes 10
+  mbn-train net.toml --data images/ --validation 0.1 --epochs 60
+  mbn-train small.toml --recipe small_images_distill --teacher large.toml --teacher-weights large.safetensors
+The same command goes on where an interrupted run stopped.
+Exit codes: 0 done, 1 error, 2 usage, 130 interrupted."
+)]
+pub struct TrainArgs {
+    /// A network file, or a reference network: mobilenet_v1, mobilenet_v2,
+    /// mobilenet_v3_large, mobilenet_v3_small, mnasnet_b1 ...
+    network: String,
+    #[command(flatten)]
+    change: NetworkArgs,
+    /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class,
+    /// whose images are brought to the network's resolution
+    /// [default: 12,000 images of Fashion-MNIST inside the program]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Share of the training images held out to choose the best epoch by
+    /// [default: none; the last epoch's weights are the result]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    validation: Option<f64>,
+    /// A recipe file, or the name of one in recipes/
+    #[arg(long, value_name = "FILE", default_value = "small_images.toml")]
+    recipe: String,
+    /// Passes over the training images [default: the recipe's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    epochs: Option<u32>,
+    /// Images in a step [default: the recipe's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    batch: Option<u32>,
+    /// Weights to start from, of this very network [default: fresh ones]
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// A network to learn from, for recipes with `distill`
+    #[arg(long, value_name = "NETWORK", requires = "teacher_weights")]
+    teacher: Option<String>,
+    /// Its weights
+    #[arg(long, value_name = "FILE", requires = "teacher")]
+    teacher_weights: Option<PathBuf>,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Threads to compute with; the results are the same for any number
+    /// [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
+    /// Go on with an interrupted run, and fail if there is none
+    #[arg(long)]
+    resume: bool,
+    /// The run folder [default: a name made of the options, in results/]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print events as JSON lines on stdout
+    #[arg(long)]
+    json: bool,
+    /// Print only the result
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("a share is a number above 0 and below 1, such as 0.1".to_owned()),
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &TrainArgs) -> Exit {
+    match train(args) {
+        Ok(exit) => exit,
+        Err(report) => {
+            let error: &dyn Diagnostic = report.as_ref();
+            report_error(error);
+            Exit::Error
+        }
+    }
+}
+
+fn train(args: &TrainArgs) -> Result<Exit, Report> {
+    let (recipe, recipe_text, warnings) = recipe(args)?;
+    let spec = recipe.with_dropout(&args.change.load(&args.network)?);
+    let teacher = teacher(args, &recipe)?;
+    let source = open_images(args.data.as_deref(), spec.resolution).into_diagnostic()?;
+    let options = options(args, &spec, recipe, &source);
+    let inputs = inputs(args, &spec, &recipe_text, &source, teacher.as_ref())?;
+    let images = TrainingImages::new(source, options.validation, options.seed).into_diagnostic()?;
+    images.check_fit(&spec, None)?;
+    if let Some(teacher) = &teacher {
+        images.check_fit(&teacher.spec, Some("give a teacher that was trained on these images"))?;
+    }
+    let folder = args.out.clone().unwrap_or_else(|| default_folder(&options));
+    let stop = stop_on_ctrl_c()?;
+    let command: Vec<String> = std::env::args().collect();
+    let observer: Box<dyn Observer<TrainingEvent>> = match (args.json, args.quiet) {
+        (true, _) => Box::new(JsonLines::new(std::io::stdout())),
+        (false, true) => Box::new(Silent),
+        (false, false) => Box::new(TrainingProgress::stderr()),
+    };
+    let run = TrainingRun {
+        options: &options,
+        inputs: &inputs,
+        command: &command,
+        warnings: &warnings,
+        spec: &spec,
+        images: &images,
+        weights: args.weights.as_deref(),
+        teacher: teacher.as_ref(),
+        threads: args.threads.map_or_else(cores, |threads| threads as usize),
+        must_resume: args.resume,
+        stop: &stop,
+        observer: observer.as_ref(),
+    };
+    match run.run(&folder) {
+        Ok(report) => {
+            if !args.json {
+                print(result_text(&spec, &report, &folder));
+            }
+            Ok(Exit::Done)
+        }
+        Err(error) => {
+            report_error(&error);
+            Ok(match error {
+                TrainingRunError::Interrupted { .. } => Exit::Interrupted,
+                _ => Exit::Error,
+            })
+        }
+    }
+}
+
+/// The recipe with the changes of the command line, its text, and what the user should know about the changes.
+fn recipe(args: &TrainArgs) -> Result<(Recipe, String, Vec<String>), Report> {
+    let (file, text) = read_text(&args.recipe, "recipe", RECIPES)?;
+    let mut recipe = Recipe::from_toml(&file, &text).map_err(ReadError::from)?;
+    let mut warnings = Vec::new();
+    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
+    let batch = args.batch.and_then(|batch| NonZeroUsize::new(batch as usize)).unwrap_or(recipe.batch);
+    if batch != recipe.batch {
+        warnings.push(format!(
+            "the learning rate {} of {file} is for batches of {}, not {batch}",
+            recipe.schedule.learning_rate, recipe.batch
+        ));
+    }
+    recipe.batch = batch;
+    Ok((recipe, text, warnings))
+}
+
+fn teacher(args: &TrainArgs, recipe: &Recipe) -> Result<Option<Teacher>, Report> {
+    match (&args.teacher, &args.teacher_weights, recipe.distill) {
+        (Some(network), Some(weights), Some(_)) => {
+            Ok(Some(Teacher { spec: spec::load(network)?, weights: weights.clone() }))
+        }
+        (None, None, None) => Ok(None),
+        (_, _, Some(_)) => Err(miette!(
+            help = "add --teacher NETWORK --teacher-weights FILE",
+            "{} learns from a teacher, and there is none",
+            args.recipe
+        )),
+        (_, _, None) => Err(miette!(
+            help = "use --recipe small_images_distill, or add `distill = {{ temperature = 4, weight = 0.7 }}` to a copy of the recipe",
+            "{} does not learn from a teacher",
+            args.recipe
+        )),
+    }
+}
+
+fn options(args: &TrainArgs, spec: &NetworkSpec, recipe: Recipe, source: &DataSource) -> TrainingOptions {
+    let shown = |path: &PathBuf| path.display().to_string();
+    TrainingOptions {
+        network: args.network.clone(),
+        arch_id: spec.arch_id(),
+        data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), shown),
+        validation: args.validation,
+        seed: args.seed,
+        weights: args.weights.as_ref().map(shown),
+        teacher: args.teacher.clone(),
+        teacher_weights: args.teacher_weights.as_ref().map(shown),
+        recipe_name: args.recipe.clone(),
+        recipe,
+    }
+}
+
+fn inputs(
+    args: &TrainArgs,
+    spec: &NetworkSpec,
+    recipe_text: &str,
+    source: &DataSource,
+    teacher: Option<&Teacher>,
+) -> Result<Inputs, Report> {
+    let mut inputs = Inputs::new()
+        .with("network", spec.to_toml().as_bytes())
+        .with("recipe", recipe_text.as_bytes())
+        .with("images", source.fingerprint().as_bytes());
+    if let Some(weights) = &args.weights {
+        inputs = inputs.with("weights", &read(weights)?);
+    }
+    if let Some(teacher) = teacher {
+        inputs = inputs
+            .with("teacher", teacher.spec.to_toml().as_bytes())
+            .with("weights of the teacher", &read(&teacher.weights)?);
+    }
+    Ok(inputs)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Report> {
+    std::fs::read(path).map_err(|error| miette!("cannot read {}: {error}", path.display()))
+}
+
+/// `results/train-mobilenet_v3_small-small_images-s0-1a2b3c4d`: the same options give the same folder.
+fn default_folder(options: &TrainingOptions) -> PathBuf {
+    let stem = |file: &str| {
+        Path::new(file)
+            .file_stem()
+            .map_or_else(|| file.to_owned(), |stem| stem.to_string_lossy().into_owned())
+    };
+    let text = toml::to_string(options).unwrap_or_default();
+    let hash = &Inputs::new().with("options", text.as_bytes()).0["options"][..8];
+    let (network, recipe) = (stem(&options.network), stem(&options.recipe_name));
+    PathBuf::from("results").join(format!("train-{network}-{recipe}-s{}-{hash}", options.seed))
+}
+
+fn result_text(spec: &NetworkSpec, report: &TestReport, folder: &Path) -> String {
+    format!(
+        "{}: test {:.1} % ({} of {} images) with the weights of epoch {}\n\
+         weights: {}\n\
+         epochs and tables of the test: {}, {}\n\
+         next: mbn-inspect {}\n",
+        spec.name,
+        100.0 * report.accuracy,
+        report.correct,
+        report.images,
+        report.epoch,
+        folder.join(&report.weights).display(),
+        folder.join("epochs.csv").display(),
+        folder.join("report").display(),
+        folder.join("network.toml").display()
+    )
+}
