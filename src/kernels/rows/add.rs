@@ -1,6 +1,7 @@
 //! Residual additions.
 
 use super::super::activation::{Activation, Function, with_function};
+use super::GROUP;
 use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, store_cut};
 use super::normalise::Affine;
 
@@ -45,8 +46,12 @@ impl<F: Function> Vectorised for AddNormalised<'_, F> {
 
     #[inline(always)]
     fn run<I: Isa>(mut self) {
-        // SAFETY: `add_normalised` checked the lengths.
-        unsafe { for_each_vectors::<I>(self.affine.centre.len(), &mut self) }
+        let channels = self.affine.centre.len();
+        let (z, y) = (self.z, std::mem::take(&mut self.y));
+        for (z, y) in z.chunks(GROUP * channels).zip(y.chunks_mut(GROUP * channels)) {
+            // SAFETY: `add_normalised` checked the lengths.
+            unsafe { for_each_vectors::<I>(channels, &mut Self { z, y, ..self }) }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! batch norm's parameters and of its input follow.
 
 use super::super::activation::{Activation, Function, with_function};
+use super::GROUP;
 use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut};
 use super::normalise::Affine;
 
@@ -76,9 +77,15 @@ impl<F: Function, const MODE: u8> Vectorised for Mode<'_, F, MODE> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Isa>(mut self) {
-        // SAFETY: `finish` checked the lengths.
-        unsafe { for_each_vectors::<I>(self.0.affine.centre.len(), &mut self) }
+    fn run<I: Isa>(self) {
+        let Finish { d, z, affine, function, gate, extra, sums } = self.0;
+        let channels = affine.centre.len();
+        for (d, z) in d.chunks_mut(GROUP * channels).zip(z.chunks(GROUP * channels)) {
+            let sums = Sums { sums: &mut *sums.sums, products: &mut *sums.products };
+            let mut group = Mode::<_, MODE>(Finish { d, z, affine, function, gate, extra, sums });
+            // SAFETY: `finish` checked the lengths.
+            unsafe { for_each_vectors::<I>(channels, &mut group) }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The gradient of what a batch norm reads: `dz = scale * du + slope * (z - centre) + shift`.
 
+use super::GROUP;
 use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut};
 
 /// The per-channel constants of a batch norm's gradient, `[c]` each.
@@ -31,8 +32,13 @@ impl Vectorised for NormGradient<'_> {
 
     #[inline(always)]
     fn run<I: Isa>(mut self) {
-        // SAFETY: `norm_gradient` checked the lengths.
-        unsafe { for_each_vectors::<I>(self.slopes.centre.len(), &mut self) }
+        let channels = self.slopes.centre.len();
+        let (values, dz) = (GROUP * channels, std::mem::take(&mut self.dz));
+        let groups = self.du.chunks(values).zip(self.z.chunks(values)).zip(dz.chunks_mut(values));
+        for ((du, z), dz) in groups {
+            // SAFETY: `norm_gradient` checked the lengths.
+            unsafe { for_each_vectors::<I>(channels, &mut Self { du, z, dz, ..self }) }
+        }
     }
 }
 

@@ -5,6 +5,9 @@
 //! never stored: whoever reads `a` computes it from `z` ([`normalise`]), and whoever completes the gradient of `a`
 //! turns it into that of `u` and takes the sums of the parameter gradients on the way ([`finish`]).
 
+/// Rows that pass all channels before the next rows: constants are loaded once for them, and they are read in order.
+const GROUP: usize = 8;
+
 mod add;
 mod finish;
 mod gradient;

@@ -1,6 +1,7 @@
 //! `a = activation((z - centre) * scale + offset)`, times a gate.
 
 use super::super::activation::{Activation, Function, with_function};
+use super::GROUP;
 use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut};
 
 /// The per-channel constants of a batch norm, `[c]` each.
@@ -66,8 +67,12 @@ impl<F: Function> Vectorised for Normalise<'_, F> {
 
     #[inline(always)]
     fn run<I: Isa>(mut self) {
-        // SAFETY: `normalise` checked the lengths.
-        unsafe { for_each_vectors::<I>(self.affine.centre.len(), &mut self) }
+        let channels = self.affine.centre.len();
+        let (z, a) = (self.z, std::mem::take(&mut self.a));
+        for (z, a) in z.chunks(GROUP * channels).zip(a.chunks_mut(GROUP * channels)) {
+            // SAFETY: `normalise` checked the lengths.
+            unsafe { for_each_vectors::<I>(channels, &mut Self { z, a, ..self }) }
+        }
     }
 }
 
