@@ -4,12 +4,13 @@ use candle_core::{Result, Var};
 
 use super::network::{Mode, Network};
 use super::ops::tensors;
-use crate::plan::{BatchStatistics, Normalise, Plan, Purpose};
+use crate::plan::{BatchStatistics, Normalise, Plan, Purpose, Recompute};
 
 /// Computes logits and gradients of one network, batch after batch, in buffers that are made once.
 pub struct Engine {
     network: Network,
     batch: usize,
+    recompute: Recompute,
     /// All tensors, in the order of the graph.
     tensors: Vec<Var>,
     /// Positions in `tensors` of the trained ones, in the order of their paths.
@@ -37,12 +38,19 @@ impl Engine {
         Ok(Self {
             network: network.clone(),
             batch,
+            recompute: Recompute::default(),
             tensors,
             trained,
             training: None,
             inference: None,
             images: Vec::new(),
         })
+    }
+
+    /// The same engine with another rule for what is computed anew rather than stored; before its first pass.
+    #[must_use]
+    pub fn recompute(self, recompute: Recompute) -> Self {
+        Self { recompute, ..self }
     }
 
     /// Logits `[n, classes]` of images `[n, h, w, c]`.
@@ -67,7 +75,7 @@ impl Engine {
         let plan = match plan {
             Some(plan) => plan,
             None => {
-                let made = Plan::compile(self.network.graph(), self.batch, purpose);
+                let made = Plan::compile(self.network.graph(), self.batch, purpose, self.recompute);
                 plan.insert(made.map_err(candle_core::Error::wrap)?)
             }
         };

@@ -4,6 +4,7 @@ use rstest::rstest;
 
 use super::{Engine, Mode, Network, PlannedNetwork, load_weights, save_weights};
 use crate::graph::LayerGraph;
+use crate::plan::Recompute;
 use crate::spec::{self, NetworkSpec};
 
 fn small(name: &str) -> NetworkSpec {
@@ -123,6 +124,12 @@ fn flat(tensor: &Tensor) -> Vec<f32> {
 
 /// What the operators of the tape say about a network, against its planned execution.
 fn compare_with_the_tape(spec: &NetworkSpec, count: usize) {
+    for recompute in [Recompute::Never, Recompute::Always] {
+        compare_planned(spec, count, recompute);
+    }
+}
+
+fn compare_planned(spec: &NetworkSpec, count: usize, recompute: Recompute) {
     let (plain, planned) = (network(spec, 3), network(spec, 3));
     let (side, channels) = (spec.resolution as usize, spec.input_channels as usize);
     let pixels = pattern(count * side * side * channels, 1);
@@ -133,7 +140,7 @@ fn compare_with_the_tape(spec: &NetworkSpec, count: usize) {
     let weighted = Tensor::from_slice(&dlogits, expected.shape(), &Device::Cpu).and_then(|d| &expected * d);
     let tape = weighted.and_then(|t| t.sum_all()).and_then(|t| t.backward()).expect("backward");
 
-    let mut engine = Engine::new(&planned, count + 1).expect("memory");
+    let mut engine = Engine::new(&planned, count + 1).expect("memory").recompute(recompute);
     let logits = engine.forward(&pixels, mode).expect("forward").to_vec();
     assert!(distance(&logits, &flat(&expected), 0.0) < 1e-4, "logits");
     engine.backward(&dlogits).expect("backward");

@@ -12,15 +12,17 @@ use super::arena::{Arena, Layout, Lifetime, Slot};
 use super::depthwise::Depthwise;
 use super::dropout::Dropout;
 use super::excite::{Excite, ExciteSlots, ExciteTensors};
+use super::expansion::Expansion;
 use super::feature::{Edge, Feature, Source};
 use super::full_conv::FullConv;
+use super::gram::Gram;
 use super::layer::{Gradients, Layer, Workspace};
 use super::linear::Linear;
 use super::norm::{Norm, NormTensors};
 use super::pointwise::Pointwise;
 use super::pool::Pool;
-use super::{Plan, Purpose};
-use crate::graph::ops::{Operation, Operator, SqueezeExcite};
+use super::{Plan, Purpose, Recompute};
+use crate::graph::ops::{Operator, SqueezeExcite};
 use crate::graph::{LayerGraph, Node, Shape};
 use crate::kernels::aligned::Aligned;
 use crate::kernels::{Activation, Window};
@@ -35,6 +37,11 @@ pub struct PlanError {
     pub reason: &'static str,
 }
 
+/// Most input channels of an expansion that is computed anew where it is read.
+const MOST_RECOMPUTED_FROM: u32 = 64;
+/// Fewest values of its output in a batch: what exceeds a core's own cache by far.
+const FEWEST_RECOMPUTED: usize = 1 << 20;
+
 /// A layer before places are known.
 #[derive(Debug, Clone, Copy)]
 struct Draft {
@@ -44,11 +51,17 @@ struct Draft {
     output: usize,
     /// The squeeze-excite node in front of it.
     excite: Option<usize>,
+    /// The expansion in front of it that is not stored: its node and its feature.
+    expansion: Option<(usize, usize)>,
+    /// Whether it is such an expansion itself, and leaves its output to the layer behind it.
+    recomputed: bool,
 }
 
 /// Features and layers of a graph.
 struct Outline<'g> {
     graph: &'g LayerGraph,
+    batch: usize,
+    recompute: Recompute,
     /// Feature of every node.
     of_node: Vec<usize>,
     features: Vec<Feature>,
@@ -61,9 +74,16 @@ struct Outline<'g> {
 }
 
 /// Makes a plan for batches of up to `batch` images.
-pub(super) fn compile(graph: &LayerGraph, batch: usize, purpose: Purpose) -> Result<Plan, PlanError> {
+pub(super) fn compile(
+    graph: &LayerGraph,
+    batch: usize,
+    purpose: Purpose,
+    recompute: Recompute,
+) -> Result<Plan, PlanError> {
     let mut outline = Outline {
         graph,
+        batch,
+        recompute,
         of_node: Vec::new(),
         features: Vec::new(),
         drafts: Vec::new(),
@@ -76,7 +96,7 @@ pub(super) fn compile(graph: &LayerGraph, batch: usize, purpose: Purpose) -> Res
         outline.of_node.push(feature);
     }
     outline.check_gates()?;
-    Ok(Planner::new(outline, batch, purpose).finish())
+    Ok(Planner::new(outline, purpose).finish())
 }
 
 impl Outline<'_> {
@@ -104,6 +124,9 @@ impl Outline<'_> {
                 }
                 self.excites.insert(input, index);
                 Ok(input)
+            }
+            (Operator::Depthwise(_), &[input]) if self.is_worth_recomputing(input) => {
+                Ok(self.recompute(index, input))
             }
             (_, &[input]) => {
                 let excite = match node.op {
@@ -137,7 +160,48 @@ impl Outline<'_> {
     fn draft(&mut self, node: usize, inputs: [Option<usize>; 2], excite: Option<usize>) -> usize {
         let shape = self.node(node).output;
         let output = self.feature(shape, Source::Images);
-        self.drafts.push(Draft { node, inputs, output, excite });
+        self.drafts.push(Draft { node, inputs, output, excite, expansion: None, recomputed: false });
+        output
+    }
+
+    /// Whether `feature` comes straight from a 1x1 convolution that costs less to repeat, row by row where it is read,
+    /// than to write to memory and read again: from few channels, and too large for the caches.
+    fn is_worth_recomputing(&self, feature: usize) -> bool {
+        let Some(draft) = self.drafts.last().filter(|draft| draft.output == feature) else { return false };
+        let Feature { norm, .. } = self.features[feature];
+        let values = self.batch * self.features[feature].image();
+        match self.node(draft.node).op {
+            Operator::Conv(op) => {
+                op.receptive.kernel == 1
+                    && op.receptive.stride == 1
+                    && norm.is_some()
+                    && draft.excite.is_none()
+                    && match self.recompute {
+                        Recompute::WherePaid => {
+                            op.c_in <= MOST_RECOMPUTED_FROM && values >= FEWEST_RECOMPUTED
+                        }
+                        Recompute::Always => true,
+                        Recompute::Never => false,
+                    }
+            }
+            _ => false,
+        }
+    }
+
+    /// The output of the depthwise convolution `node` behind an expansion that is not stored.
+    fn recompute(&mut self, node: usize, feature: usize) -> usize {
+        let mut expansion = None;
+        let mut input = None;
+        if let Some(draft) = self.drafts.last_mut() {
+            draft.recomputed = true;
+            expansion = Some((draft.node, feature));
+            input = draft.inputs[0];
+        }
+        self.features[feature].source = Source::Recomputed;
+        let output = self.draft(node, [input, None], None);
+        if let Some(draft) = self.drafts.last_mut() {
+            draft.expansion = expansion;
+        }
         output
     }
 
@@ -204,7 +268,6 @@ impl From<crate::spec::Activation> for Activation {
 /// Time is counted in steps: layer `i` runs forward at `i` and backward at `2 * layers - i`.
 struct Planner<'g> {
     outline: Outline<'g>,
-    batch: usize,
     purpose: Purpose,
     layout: Layout,
     parameters: BTreeMap<String, usize>,
@@ -213,11 +276,11 @@ struct Planner<'g> {
 }
 
 impl<'g> Planner<'g> {
-    fn new(outline: Outline<'g>, batch: usize, purpose: Purpose) -> Self {
+    fn new(outline: Outline<'g>, purpose: Purpose) -> Self {
         let names = outline.graph.parameters().enumerate();
         let parameters = names.map(|(index, (name, _))| (name, index)).collect();
         let edges = vec![Vec::new(); outline.drafts.len()];
-        Self { outline, batch, purpose, layout: Layout::default(), parameters, edges }
+        Self { outline, purpose, layout: Layout::default(), parameters, edges }
     }
 
     fn training(&self) -> bool {
@@ -241,7 +304,7 @@ impl<'g> Planner<'g> {
         let outputs = self.outline.drafts.iter().map(|draft| draft.output).collect();
         Plan {
             purpose: self.purpose,
-            batch: self.batch,
+            batch: self.outline.batch,
             output,
             images: 0,
             features: self.outline.features,
@@ -268,13 +331,16 @@ impl<'g> Planner<'g> {
 
     fn place_values(&mut self) {
         for index in 0..self.outline.drafts.len() {
-            let output = self.outline.drafts[index].output;
+            let Draft { output, recomputed, .. } = self.outline.drafts[index];
+            if recomputed {
+                continue;
+            }
             let last = match self.purpose {
                 Purpose::Train => self.end(),
                 // The logits outlive the pass.
                 Purpose::Infer => self.readers(output).last().copied().unwrap_or_else(|| self.end()),
             };
-            let size = self.batch * self.outline.features[output].image();
+            let size = self.outline.batch * self.outline.features[output].image();
             let slot = self.layout.ask(size, Lifetime { first: index, last });
             self.outline.features[output].source = Source::Stored(slot);
         }
@@ -283,7 +349,7 @@ impl<'g> Planner<'g> {
     /// Goes back through the layers: who contributes to which gradient, and where it is.
     fn place_gradients(&mut self) {
         let output = self.outline.features.len() - 1;
-        let (size, end) = (self.batch * self.outline.features[output].image(), self.end());
+        let (size, end) = (self.outline.batch * self.outline.features[output].image(), self.end());
         let first = self.outline.drafts.len();
         let slot = self.layout.ask(size, Lifetime { first, last: end });
         self.outline.features[output].gradient = Some(slot);
@@ -350,7 +416,7 @@ impl<'g> Planner<'g> {
         }
         let already = self.outline.features[input].gradient;
         let slot = already.unwrap_or_else(|| {
-            let size = self.batch * self.outline.features[input].image();
+            let size = self.outline.batch * self.outline.features[input].image();
             self.layout.ask(size, Lifetime { first: step, last: step })
         });
         self.layout.extend(slot, step);
@@ -411,6 +477,12 @@ impl<'g> Planner<'g> {
         let Feature { height, width, channels, .. } = self.outline.features[input];
         let weight = self.parameter(draft.node, "weight");
         match node.op {
+            Operator::Conv(op) if draft.recomputed => {
+                let sizes = (op.c_in as usize, op.c_out as usize);
+                let lifetime = Lifetime { first: index, last: self.end() };
+                let moments = self.layout.ask(Gram::moments(sizes.0), lifetime);
+                Box::new(Gram::new(ends, sizes, weight, edge, moments))
+            }
             Operator::Conv(op) if op.receptive.kernel == 1 && op.receptive.stride == 1 => {
                 let excite = draft.excite.map(|excite| self.excite(excite, input, index));
                 let sizes = (op.c_in as usize, op.c_out as usize);
@@ -423,7 +495,12 @@ impl<'g> Planner<'g> {
             }
             Operator::Depthwise(op) => {
                 let window = window(&op.receptive, height, width, node.output);
-                Box::new(Depthwise::new(ends, [height, width, channels], window, weight, edge))
+                let expansion = draft.expansion.map(|(node, feature)| {
+                    Expansion::new(input, feature, channels, op.channels as usize, self.parameter(node, "weight"))
+                });
+                let ends = (draft.expansion.map_or(input, |(_, feature)| feature), draft.output);
+                let shape = [height, width, op.channels as usize];
+                Box::new(Depthwise::new(ends, shape, window, weight, edge, expansion))
             }
             Operator::Add(_) => {
                 let inputs = [input, draft.inputs[1].unwrap_or(input)];
@@ -450,7 +527,7 @@ impl<'g> Planner<'g> {
     /// A place for `size` values of every image, kept for the way back.
     fn per_image(&mut self, size: usize, layer: usize) -> Slot {
         let last = if self.training() { self.end() } else { layer };
-        self.layout.ask(self.batch * size, Lifetime { first: layer, last })
+        self.layout.ask(self.outline.batch * size, Lifetime { first: layer, last })
     }
 
     fn excite(&mut self, node: usize, feature: usize, layer: usize) -> Excite {

@@ -18,6 +18,8 @@ pub(super) enum Source {
     Images,
     /// A place in the arena.
     Stored(Slot),
+    /// Nowhere: its reader computes it.
+    Recomputed,
 }
 
 /// A feature map `[n, h, w, c]`.
@@ -94,14 +96,15 @@ impl<'a> Pass<'a> {
         match self.features[feature].source {
             Source::Images => self.pixels,
             Source::Stored(slot) => &self.arena.read(slot)[..self.images * self.features[feature].image()],
+            Source::Recomputed => &[],
         }
     }
 
     /// The stored values, to write.
     pub(super) fn output(&self, feature: usize) -> Disjoint<'a> {
         match self.features[feature].source {
-            // Images are given: there is nothing to write.
-            Source::Images => Disjoint::new(&mut []),
+            // Nothing of these is written.
+            Source::Images | Source::Recomputed => Disjoint::new(&mut []),
             Source::Stored(slot) => self.arena.write(slot),
         }
     }
@@ -144,10 +147,16 @@ impl<'a> Pass<'a> {
         }
     }
 
+    /// What completing the gradient of a feature asks for.
+    pub(super) fn finishing_of(&self, feature: usize) -> Finishing<'a> {
+        let Feature { finishes, channels, .. } = &self.features[feature];
+        Finishing { pass: *self, features: finishes, channels: *channels }
+    }
+
     /// What completing the gradient of `edge.feature` asks for; nothing if others still contribute.
     pub(super) fn finishing(&self, edge: Edge) -> Finishing<'a> {
-        let finishes: &'a [usize] = if edge.last { &self.features[edge.feature].finishes } else { &[] };
-        Finishing { pass: *self, features: finishes, channels: self.features[edge.feature].channels }
+        let finishing = self.finishing_of(edge.feature);
+        Finishing { features: if edge.last { finishing.features } else { &[] }, ..finishing }
     }
 }
 

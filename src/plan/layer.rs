@@ -9,6 +9,8 @@ use crate::kernels::batch_norm::{PartMoments, Statistics};
 pub(super) struct Workspace {
     /// Weight gradients of the parts.
     pub(super) weights: Aligned,
+    /// Those of an expansion in front of a depthwise convolution.
+    pub(super) expansion: Aligned,
     /// Sums of the parts.
     pub(super) sums: Aligned,
 }

@@ -15,15 +15,18 @@ mod compile;
 mod depthwise;
 mod dropout;
 mod excite;
+mod expansion;
 mod feature;
 mod full_conv;
 mod geometry;
+mod gram;
 mod layer;
 mod linear;
 mod norm;
 mod parts;
 mod pointwise;
 mod pool;
+mod ring;
 mod scratch;
 mod weights;
 
@@ -45,6 +48,18 @@ pub enum Purpose {
     Train,
     /// Forward alone: places are reused within the pass.
     Infer,
+}
+
+/// Whether expansions in front of a depthwise convolution are stored, or computed anew where they are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Recompute {
+    /// Computed anew where that was measured to be faster: large maps of few input channels.
+    #[default]
+    WherePaid,
+    /// Computed anew wherever it is possible.
+    Always,
+    /// Stored.
+    Never,
 }
 
 /// What a forward pass normalises by.
@@ -99,8 +114,13 @@ impl Plan {
     ///
     /// # Errors
     /// If the graph has an operator where none is planned for.
-    pub fn compile(graph: &LayerGraph, batch: usize, purpose: Purpose) -> Result<Self, PlanError> {
-        compile::compile(graph, batch.max(1), purpose)
+    pub fn compile(
+        graph: &LayerGraph,
+        batch: usize,
+        purpose: Purpose,
+        recompute: Recompute,
+    ) -> Result<Self, PlanError> {
+        compile::compile(graph, batch.max(1), purpose, recompute)
     }
 
     /// Most images of a pass.
@@ -169,7 +189,7 @@ impl Plan {
         let feature = &self.features[self.output];
         match feature.source {
             feature::Source::Stored(slot) => &self.arena.read(slot)[..self.images * feature.image()],
-            feature::Source::Images => &[],
+            feature::Source::Images | feature::Source::Recomputed => &[],
         }
     }
 

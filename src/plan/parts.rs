@@ -32,6 +32,15 @@ pub(super) fn for_each(parts: usize, work: impl Fn(usize) + Sync + Send) {
     }
 }
 
+/// What `work` gives for every part, in their order.
+pub(super) fn map<T: Send>(parts: usize, work: impl Fn(usize) -> T + Sync + Send) -> Vec<T> {
+    if parts <= 1 || rayon::current_num_threads() == 1 {
+        (0..parts).map(work).collect()
+    } else {
+        (0..parts).into_par_iter().with_max_len(1).map(work).collect()
+    }
+}
+
 /// A buffer that parts write to, each its own range.
 #[derive(Clone, Copy)]
 pub(super) struct Disjoint<'a> {
