@@ -14,6 +14,7 @@ import torch
 import torchvision
 
 FOLDER = Path(__file__).parent
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(FOLDER / "pytorch"))
 
 import operators  # noqa: E402
