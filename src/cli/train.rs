@@ -10,6 +10,7 @@ use super::interrupt::stop_on_ctrl_c;
 use super::output::print;
 use super::{Exit, NetworkArgs, report_error};
 use crate::data::DataSource;
+use crate::report::ReportError;
 use crate::run::training::{Teacher, TrainingRun, TrainingRunError};
 use crate::run::{
     Inputs, JsonLines, Observer, Silent, TestReport, TrainingEvent, TrainingImages, TrainingOptions,
@@ -86,6 +87,9 @@ pub struct TrainArgs {
     quiet: bool,
 }
 
+/// With more classes, their table is not printed.
+const MOST_CLASSES_SHOWN: usize = 40;
+
 fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
@@ -142,7 +146,7 @@ fn train(args: &TrainArgs) -> Result<Exit, Report> {
     match run.run(&folder) {
         Ok(report) => {
             if !args.json {
-                print(result_text(&spec, &report, &folder));
+                print(result_text(&spec, &report, &folder).into_diagnostic()?);
             }
             Ok(Exit::Done)
         }
@@ -247,20 +251,29 @@ fn default_folder(options: &TrainingOptions) -> PathBuf {
     PathBuf::from("results").join(format!("train-{network}-{recipe}-s{}-{hash}", options.seed))
 }
 
-fn result_text(spec: &NetworkSpec, report: &TestReport, folder: &Path) -> String {
-    format!(
+fn result_text(spec: &NetworkSpec, report: &TestReport, folder: &Path) -> Result<String, ReportError> {
+    let matrix = report.matrix()?;
+    let classes = match matrix.classes().len() {
+        0..=MOST_CLASSES_SHOWN => format!("\n{}\n", matrix.table()),
+        _ => String::new(),
+    };
+    Ok(format!(
         "{}: test {:.1} % ({} of {} images) with the weights of epoch {}\n\
-         weights: {}\n\
-         epochs and tables of the test: {}, {}\n\
+         {classes}\
+         in {}:\n  \
+           {:<59}weights and batch-norm statistics\n  \
+           {:<59}the course of training\n  \
+           {:<59}the test by class and prediction\n\
          next: mbn-inspect {}\n",
         spec.name,
         100.0 * report.accuracy,
         report.correct,
         report.images,
         report.epoch,
-        folder.join(&report.weights).display(),
-        folder.join("epochs.csv").display(),
-        folder.join("report").display(),
+        folder.display(),
+        report.weights,
+        "epochs.csv, report/learning_curves.svg and .png",
+        "report/classes.csv, confusion.csv, confusion.svg and .png",
         folder.join("network.toml").display()
-    )
+    ))
 }

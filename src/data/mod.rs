@@ -1,6 +1,6 @@
 //! Image classification data: reading it, splitting it, and turning it into batches.
 //!
-//! [`open()`] reads a folder (IDX, CIFAR-10 binary, or one folder of images per class) and
+//! [`open()`] reads a folder (IDX, CIFAR-10 binary, or one folder of images per class: [`recognise`]) and
 //! [`embedded()`] the small set that is compiled into the program; both give a [`DataSource`], a
 //! training and a test [`Dataset`]. [`holdout`] takes a validation part out of the training part,
 //! so that nothing is ever chosen on the test part. [`Normalisation`] is fitted on the training
@@ -35,7 +35,7 @@ pub use dataset::Dataset;
 pub use embedded::embedded;
 pub use error::DataError;
 pub use normalise::Normalisation;
-pub use open::{open, open_at};
+pub use open::{Format, open, open_at, recognise};
 pub use prefetch::{Prefetch, Waits};
 pub use resize::ImageSize;
 pub use source::{DataSource, TestOrigin};

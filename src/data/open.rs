@@ -3,7 +3,7 @@
 //! Formats are tried in this order: IDX, CIFAR-10 binary, image folder; the first whose files are
 //! there is read, and an incomplete data set of that format is an error.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::DataError;
 use super::resize::ImageSize;
@@ -16,6 +16,39 @@ const LOOKED_FOR: &str = "IDX files (train-images-idx3-ubyte[.gz], train-labels-
 
 /// How many names of a folder an error message lists.
 const NAMES_SHOWN: usize = 8;
+
+/// How a data set lies in its folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Format {
+    /// IDX files; all images have one size.
+    Idx,
+    /// The binary files of CIFAR-10; all images are 32x32.
+    Cifar10 {
+        /// Where they lie: the folder itself or one in it.
+        folder: PathBuf,
+    },
+    /// PNG and JPEG files of any size, in one folder for each class.
+    ClassFolders,
+}
+
+/// The format in which [`open`] and [`open_at`] read the folder `path`.
+///
+/// # Errors
+/// When the folder cannot be read, or no format is recognised (the message lists what was looked for and found).
+pub fn recognise(path: &Path) -> Result<Format, DataError> {
+    // Fails for a path that is not a readable folder.
+    let found = folder::names_in(path)?;
+    if idx::lies_in(path) {
+        return Ok(Format::Idx);
+    }
+    if let Some(folder) = cifar::find(path) {
+        return Ok(Format::Cifar10 { folder });
+    }
+    if folder::lies_in(path)? {
+        return Ok(Format::ClassFolders);
+    }
+    Err(DataError::Unrecognised { path: path.to_owned(), looked_for: LOOKED_FOR, found: listing(&found) })
+}
 
 /// Reads the data set in the folder `path`.
 ///
@@ -31,8 +64,7 @@ const NAMES_SHOWN: usize = 8;
 /// [`TestOrigin::SetApart`](super::TestOrigin::SetApart).
 ///
 /// # Errors
-/// When no format is recognised (the message lists what was looked for and found), files are
-/// missing, damaged or contradict each other.
+/// Those of [`recognise`]; and when files are missing, damaged or contradict each other.
 pub fn open(path: &Path) -> Result<DataSource, DataError> {
     read(path, None)
 }
@@ -46,23 +78,16 @@ pub fn open_at(path: &Path, size: ImageSize) -> Result<DataSource, DataError> {
 }
 
 fn read(path: &Path, size: Option<ImageSize>) -> Result<DataSource, DataError> {
-    // Fails for a path that is not a readable folder.
-    let found = folder::names_in(path)?;
     let name = folder_name(path);
     let resized = |source: DataSource| match size {
         Some(size) => source.resized(size),
         None => Ok(source),
     };
-    if idx::lies_in(path) {
-        return resized(idx::read(path, &name)?);
+    match recognise(path)? {
+        Format::Idx => resized(idx::read(path, &name)?),
+        Format::Cifar10 { folder } => resized(cifar::read(&folder, &name)?),
+        Format::ClassFolders => folder::read(path, &name, size),
     }
-    if let Some(inner) = cifar::find(path) {
-        return resized(cifar::read(&inner, &name)?);
-    }
-    if folder::lies_in(path)? {
-        return folder::read(path, &name, size);
-    }
-    Err(DataError::Unrecognised { path: path.to_owned(), looked_for: LOOKED_FOR, found: listing(&found) })
 }
 
 /// The last component of the resolved path, so that `.` has a name too.
@@ -119,6 +144,8 @@ mod tests {
     fn any_format_can_be_opened_at_another_size() {
         let folder = tempdir().unwrap();
         write_cifar(folder.path(), 1);
+        let cifar = Format::Cifar10 { folder: folder.path().to_owned() };
+        assert_eq!(recognise(folder.path()).unwrap(), cifar);
         let source = open_at(folder.path(), ImageSize::new(16, 8).unwrap()).unwrap();
         let train = source.train();
         assert_eq!((train.height(), train.width(), train.channels()), (16, 8, 3));
@@ -129,8 +156,10 @@ mod tests {
     fn idx_files_win_over_class_folders() {
         let folder = tempdir().unwrap();
         write(folder.path(), "class/1.png", b"never read");
+        assert_eq!(recognise(folder.path()).unwrap(), Format::ClassFolders);
         write(folder.path(), "train-images-idx3-ubyte", &idx(&[2, 1, 1], &[1, 2]));
         write(folder.path(), "train-labels-idx1-ubyte", &idx(&[2], &[0, 0]));
+        assert_eq!(recognise(folder.path()).unwrap(), Format::Idx);
         assert_eq!(open(folder.path()).unwrap().train().len(), 1);
     }
 }

@@ -4,8 +4,11 @@
 //! training, and a trial that runs inside the pool can wait for its batches without a deadlock.
 //! Batches are the same, bit for bit, as without prefetching.
 
+use std::ops::AddAssign;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
+
+use serde::Serialize;
 
 use super::batch::{Batch, Batches, Fill};
 use super::error::DataError;
@@ -22,23 +25,33 @@ pub struct Prefetch {
     receiver: Option<Receiver<Batch>>,
     thread: Option<JoinHandle<()>>,
     left: usize,
-    waits: Waits,
+    /// None before the first batch.
+    waits: Option<Waits>,
 }
 
 /// Whether training had to wait for its batches. It differs from run to run and never enters a result.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+///
+/// The first batch of an epoch is left out: it is made when the epoch begins, and nearly always waited for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Waits {
-    /// Batches taken.
+    /// Batches taken after the first.
     pub batches: usize,
     /// Batches of these that were not ready when they were asked for.
     pub waited: usize,
 }
 
+impl AddAssign for Waits {
+    fn add_assign(&mut self, other: Self) {
+        self.batches += other.batches;
+        self.waited += other.waited;
+    }
+}
+
 impl Prefetch {
-    /// How many of the batches taken so far were waited for; the first one nearly always is.
+    /// How many of the batches taken so far were waited for.
     #[must_use]
     pub fn waits(&self) -> Waits {
-        self.waits
+        self.waits.unwrap_or_default()
     }
 
     pub(super) fn start(batches: Batches) -> Result<Self, DataError> {
@@ -55,7 +68,7 @@ impl Prefetch {
                 }
             })
             .map_err(|source| DataError::Thread { source })?;
-        Ok(Self { receiver: Some(receiver), thread: Some(thread), left, waits: Waits::default() })
+        Ok(Self { receiver: Some(receiver), thread: Some(thread), left, waits: None })
     }
 }
 
@@ -69,8 +82,12 @@ impl Iterator for Prefetch {
         let batch = if waited { receiver.recv().ok() } else { ready.ok() };
         if batch.is_some() {
             self.left -= 1;
-            self.waits.batches += 1;
-            self.waits.waited += usize::from(waited);
+            self.waits = Some(match self.waits {
+                None => Waits::default(),
+                Some(Waits { batches, waited: before }) => {
+                    Waits { batches: batches + 1, waited: before + usize::from(waited) }
+                }
+            });
         } else if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
             // An epoch cut short must not pass for a complete one.
             std::panic::resume_unwind(panic);
@@ -104,7 +121,7 @@ mod tests {
 
     /// A prefetch of `left` batches out of `receiver`.
     fn prefetch(receiver: Receiver<Batch>, left: usize) -> Prefetch {
-        Prefetch { receiver: Some(receiver), thread: None, left, waits: Waits::default() }
+        Prefetch { receiver: Some(receiver), thread: None, left, waits: None }
     }
 
     #[test]
@@ -115,19 +132,23 @@ mod tests {
         drop(sender);
         let mut prefetch = prefetch(receiver, 2);
         assert_eq!(prefetch.by_ref().count(), 2);
-        assert_eq!(prefetch.waits(), Waits { batches: 2, waited: 0 });
+        assert_eq!(prefetch.waits(), Waits { batches: 1, waited: 0 });
     }
 
     #[test]
-    fn a_batch_that_comes_late_is_waited_for() {
-        // However busy the machine, in one of many attempts the batch comes after it was asked for.
+    fn a_batch_that_comes_late_is_waited_for_and_the_first_is_not_counted() {
+        // However busy the machine, in one of many attempts both batches come after they were asked for.
         let waited = (0..100).any(|_| {
             let (sender, receiver) = sync_channel(2);
-            let mut prefetch = prefetch(receiver, 1);
+            let mut prefetch = prefetch(receiver, 2);
             let sending = thread::spawn(move || {
-                thread::sleep(Duration::from_millis(20));
-                sender.send(Batch::default()).unwrap();
+                for _ in 0..2 {
+                    thread::sleep(Duration::from_millis(20));
+                    sender.send(Batch::default()).unwrap();
+                }
             });
+            assert!(prefetch.next().is_some());
+            assert_eq!(prefetch.waits(), Waits::default());
             assert_eq!(prefetch.by_ref().count(), 1);
             sending.join().unwrap();
             assert_eq!(prefetch.waits().batches, 1);

@@ -11,11 +11,12 @@ use super::folder::{FolderError, RunFolder};
 use super::observer::Observer;
 use super::options::Inputs;
 use super::threads;
+use super::training_figures::{draw_confusion, draw_curves};
 use super::training_images::TrainingImages;
 use super::training_observer::TrainingEvent;
 use super::training_options::TrainingOptions;
 use super::training_report::{self, TestReport};
-use crate::data::{DataError, Loader};
+use crate::data::{DataError, Loader, Waits};
 use crate::graph::LayerGraph;
 use crate::nn::{Network, WeightsError, load_weights, save_weights};
 use crate::report::ReportError;
@@ -125,10 +126,8 @@ impl TrainingRun<'_> {
         folder.write("network.toml", self.spec.to_toml().as_bytes())?;
         folder.write("normalisation.json", normalisation_text(self.images).as_bytes())?;
         let identity = json!({ "options": self.options, "inputs": self.inputs });
-        let state = State { run: self, folder: &folder, images: &images, identity, trainer };
-        let report = state.train_and_test()?;
-        self.observer.notify(&TrainingEvent::Finished { folder: folder.path().display().to_string() });
-        Ok(report)
+        let waits = Waits::default();
+        State { run: self, folder: &folder, images: &images, identity, trainer, waits }.train_and_test()
     }
 
     fn summary(&self, network: &Network) -> Vec<String> {
@@ -181,6 +180,7 @@ struct State<'a> {
     images: &'a Loader,
     identity: Value,
     trainer: Trainer<'a>,
+    waits: Waits,
 }
 
 impl State<'_> {
@@ -192,8 +192,33 @@ impl State<'_> {
         };
         self.announce();
         let trained = self.train(&mut history);
+        let drawn = self.draw_curves(&history, &trained);
         let epochs_done = self.trainer.epochs_done();
-        trained.and_then(|()| self.test(&history)).map_err(|error| ended(error, epochs_done, &checkpoint))
+        if let (Err(_), Err(error)) = (&trained, &drawn) {
+            self.run.observer.notify(&TrainingEvent::Warning { message: error.to_string() });
+        }
+        let tested = trained.and_then(|()| Ok(drawn?)).and_then(|()| self.test(&history));
+        let report = tested.map_err(|error| ended(error, epochs_done, &checkpoint))?;
+        let folder = self.folder.path().display().to_string();
+        self.run.observer.notify(&TrainingEvent::Finished { folder, waits: self.waits });
+        Ok(report)
+    }
+
+    /// Draws what can be looked at once training has ended, be it that the user stopped it or that it diverged.
+    fn draw_curves(
+        &self,
+        history: &History,
+        trained: &Result<(), TrainingRunError>,
+    ) -> Result<(), ReportError> {
+        let diverged = match trained {
+            Ok(()) | Err(TrainingRunError::Train(TrainError::Interrupted)) => false,
+            Err(TrainingRunError::Train(error)) if error.diverged_in().is_some() => true,
+            Err(_) => return Ok(()),
+        };
+        if history.0.is_empty() {
+            return Ok(());
+        }
+        draw_curves(self.folder, &self.run.spec.name, self.run.options, history, diverged)
     }
 
     fn announce(&self) {
@@ -223,6 +248,7 @@ impl State<'_> {
         let validation = run.images.validation(recipe.batch)?;
         while self.trainer.epochs_done() < recipe.epochs {
             let report = self.trainer.train_epoch(&control)?;
+            self.waits += report.waits;
             let without_average = match &validation {
                 Some(images) => self.trainer.evaluate_without_average(images, &control)?,
                 None => None,
@@ -236,7 +262,8 @@ impl State<'_> {
             })??;
             self.save(history)?;
             if let Some(&record) = history.0.last() {
-                run.observer.notify(&TrainingEvent::Epoch { epochs: recipe.epochs, record });
+                let waits = report.waits;
+                run.observer.notify(&TrainingEvent::Epoch { epochs: recipe.epochs, record, waits });
             }
         }
         Ok(())
@@ -250,11 +277,19 @@ impl State<'_> {
         Ok(())
     }
 
-    /// Tests the final weights, unless an earlier run has done so.
+    /// Tests the final weights, unless an earlier run has done so, and makes tables and plots of the test.
     fn test(&self, history: &History) -> Result<TestReport, TrainingRunError> {
-        if let Some(report) = training_report::read_test(self.folder)? {
-            return Ok(report);
-        }
+        let report = match training_report::read_test(self.folder)? {
+            Some(report) => report,
+            None => self.see_test_images(history)?,
+        };
+        let matrix = report.matrix()?;
+        training_report::write_tables(self.folder, &matrix)?;
+        draw_confusion(self.folder, &self.run.spec.name, self.run.options, &report, matrix)?;
+        Ok(report)
+    }
+
+    fn see_test_images(&self, history: &History) -> Result<TestReport, TrainingRunError> {
         let (run, control) = (self.run, Control::new(self.run.stop));
         let recipe = &run.options.recipe;
         let (weights, epoch) = history.best().map_or((LAST, recipe.epochs), |best| (BEST, best.epoch));

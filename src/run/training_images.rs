@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use miette::Diagnostic;
 
-use crate::data::{self, DataError, DataSource, Dataset, ImageSize, Loader, Normalisation, TestOrigin};
+use crate::data::{
+    self, DataError, DataSource, Dataset, Format, ImageSize, Loader, Normalisation, TestOrigin,
+};
 use crate::spec::NetworkSpec;
 
 /// The images in `folder`, or the embedded ones.
@@ -17,23 +19,11 @@ use crate::spec::NetworkSpec;
 /// # Errors
 /// If they cannot be read.
 pub fn open_images(folder: Option<&Path>, side: u32) -> Result<DataSource, DataError> {
-    match folder {
-        None => data::embedded(),
-        Some(folder) if is_packed(folder) => data::open(folder),
-        Some(folder) => data::open_at(folder, ImageSize::new(side as usize, side as usize)?),
+    let Some(folder) = folder else { return data::embedded() };
+    match data::recognise(folder)? {
+        Format::Idx | Format::Cifar10 { .. } => data::open(folder),
+        Format::ClassFolders => data::open_at(folder, ImageSize::new(side as usize, side as usize)?),
     }
-}
-
-/// Whether a folder holds the files of a packed set.
-fn is_packed(folder: &Path) -> bool {
-    let holds = |folder: &Path| {
-        let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-        names.into_iter().any(|name| {
-            let name = name.to_string_lossy();
-            name.contains("idx3-ubyte") || name.contains("idx1-ubyte") || name.ends_with("_batch.bin")
-        })
-    };
-    holds(folder) || holds(&folder.join("cifar-10-batches-bin"))
 }
 
 /// A network that does not fit the images.

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::observer::{JsonLines, Observer, human};
 use super::training_report::TestReport;
+use crate::data::Waits;
 use crate::train::{EpochRecord, StepReport};
 
 /// Something that happened in a training.
@@ -45,6 +46,8 @@ pub enum TrainingEvent {
         /// What it brought.
         #[serde(flatten)]
         record: EpochRecord,
+        /// How many of its batches training waited for.
+        waits: Waits,
     },
     /// The test images were seen.
     Tested(TestReport),
@@ -52,6 +55,8 @@ pub enum TrainingEvent {
     Finished {
         /// The run folder.
         folder: String,
+        /// The same as in the epochs, of all that were trained just now.
+        waits: Waits,
     },
 }
 
@@ -111,6 +116,14 @@ impl TrainingProgress {
         }
         self.say(&line);
     }
+
+    fn waits(&self, Waits { batches, waited }: Waits) {
+        if batches > 0 {
+            self.say(&format!(
+                "training waited for images in {waited} of {batches} batches (the first of each epoch left out)"
+            ));
+        }
+    }
 }
 
 impl Observer<TrainingEvent> for TrainingProgress {
@@ -140,9 +153,12 @@ impl Observer<TrainingEvent> for TrainingProgress {
                     ));
                 }
             }
-            TrainingEvent::Epoch { epochs, record } => self.epoch(*epochs, record),
+            TrainingEvent::Epoch { epochs, record, .. } => self.epoch(*epochs, record),
             TrainingEvent::Tested(_) => {}
-            TrainingEvent::Finished { .. } => self.bar.finish_and_clear(),
+            TrainingEvent::Finished { waits, .. } => {
+                self.waits(*waits);
+                self.bar.finish_and_clear();
+            }
         }
     }
 }

@@ -1,13 +1,12 @@
-//! What a training leaves for people and plots: `epochs.csv`, and `report/` of the test.
+//! What a training leaves as numbers: `epochs.csv`, and in `report/` the test and its tables.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::folder::{FolderError, RunFolder};
-use crate::report::{ReportError, write_csv};
+use crate::report::{ConfusionMatrix, ReportError, write_csv};
 use crate::train::{Confusion, EpochRecord, Evaluation, History};
-use crate::whole_file::write_whole_file;
 
 /// How the network that a training ended with does on the test images; `report/test.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,35 +24,16 @@ pub struct TestReport {
     pub images: u64,
     /// Top-1 accuracy as a fraction.
     pub accuracy: f64,
-    /// The same for each class.
-    pub classes: Vec<ClassReport>,
-    /// Images by class and prediction.
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Images by class and prediction: `confusion[class][predicted]`.
     pub confusion: Confusion,
-}
-
-/// One class of the test images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClassReport {
-    /// Its name.
-    pub class: String,
-    /// Its images.
-    pub images: u64,
-    /// Those classified correctly.
-    pub correct: u64,
-    /// Their share; none for a class without test images.
-    pub accuracy: Option<f64>,
 }
 
 impl TestReport {
     /// The report of a test.
     pub fn new(weights: &str, epoch: u32, class_names: &[String], evaluation: &Evaluation) -> Self {
         let score = evaluation.score();
-        let of_class = |(class, row): (usize, &Vec<u64>)| {
-            let (images, correct) = (row.iter().sum(), row[class]);
-            let accuracy = (images > 0).then(|| correct as f64 / images as f64);
-            ClassReport { class: class_names[class].clone(), images, correct, accuracy }
-        };
         Self {
             weights: weights.to_owned(),
             epoch,
@@ -61,9 +41,23 @@ impl TestReport {
             correct: score.correct,
             images: score.total,
             accuracy: score.accuracy(),
-            classes: evaluation.confusion.rows().iter().enumerate().map(of_class).collect(),
+            classes: class_names.to_vec(),
             confusion: evaluation.confusion.clone(),
         }
+    }
+
+    /// Images by class and prediction under the classes' names, for tables and plots.
+    ///
+    /// # Errors
+    /// [`ReportError::Class`] if a report that was read names fewer classes than it counts.
+    pub fn matrix(&self) -> Result<ConfusionMatrix, ReportError> {
+        let mut matrix = ConfusionMatrix::new(&self.classes);
+        for (class, row) in (0..).zip(self.confusion.rows()) {
+            for (predicted, &images) in (0..).zip(row) {
+                matrix.add(class, predicted, images)?;
+            }
+        }
+        Ok(matrix)
     }
 }
 
@@ -100,34 +94,20 @@ pub(super) fn write_epochs(path: &Path, history: &History) -> Result<(), ReportE
     write_csv(path, history.0.iter().map(EpochRow::from))
 }
 
-/// A line of `report/confusion.csv`.
-#[derive(Serialize)]
-struct ConfusionRow<'a> {
-    class: &'a str,
-    predicted: &'a str,
-    images: u64,
-}
-
-/// Where the report lies; it is written last.
+/// Where the report lies; tables and plots are made from it.
 const TEST_JSON: &str = "report/test.json";
 
-/// Writes the report of the test, tables first.
-pub(super) fn write_test(folder: &RunFolder, report: &TestReport) -> Result<(), ReportError> {
-    write_csv(&folder.file("report/classes.csv"), &report.classes)?;
-    let name = |class: usize| report.classes[class].class.as_str();
-    let rows = report.confusion.rows().iter().enumerate().flat_map(|(class, row)| {
-        let cells = row.iter().enumerate();
-        cells.map(move |(predicted, &images)| ConfusionRow {
-            class: name(class),
-            predicted: name(predicted),
-            images,
-        })
-    });
-    write_csv(&folder.file("report/confusion.csv"), rows)?;
+/// Writes the report of the test.
+pub(super) fn write_test(folder: &RunFolder, report: &TestReport) -> Result<(), FolderError> {
     let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
     text.push('\n');
-    let path = folder.file(TEST_JSON);
-    write_whole_file(&path, text.as_bytes()).map_err(|source| ReportError::Write { path, source })
+    folder.write(TEST_JSON, text.as_bytes())
+}
+
+/// Writes the tables of the test.
+pub(super) fn write_tables(folder: &RunFolder, matrix: &ConfusionMatrix) -> Result<(), ReportError> {
+    matrix.write_classes_csv(&folder.file("report/classes.csv"))?;
+    matrix.write_pairs_csv(&folder.file("report/confusion.csv"))
 }
 
 /// The report of a training that is done already, if there is one.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::TrainError;
+use crate::data::Waits;
 
 /// What happened in one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,6 +31,8 @@ pub struct EpochReport {
     pub loss: f64,
     /// Share of the training images, as augmented, whose most likely class was right at their step.
     pub accuracy: f64,
+    /// How many of its batches training waited for; differs from run to run.
+    pub waits: Waits,
 }
 
 /// The outside world of a training.

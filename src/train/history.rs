@@ -78,9 +78,11 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Waits;
 
     fn record(epoch: u32, accuracy: Option<f64>) -> EpochRecord {
-        let report = EpochReport { epoch, epochs: 9, learning_rate: 0.1, loss: 1.0, accuracy: 0.5 };
+        let waits = Waits::default();
+        let report = EpochReport { epoch, epochs: 9, learning_rate: 0.1, loss: 1.0, accuracy: 0.5, waits };
         let validation = accuracy.map(|accuracy| Measured { loss: 1.0, accuracy });
         EpochRecord { validation, ..EpochRecord::new(&report, None, None) }
     }

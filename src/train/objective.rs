@@ -4,7 +4,7 @@ use super::confusion::most_likely;
 use super::recipe::{Distillation, Recipe};
 use super::{Score, TrainError};
 use crate::data::Batch;
-use crate::kernels::cross_entropy::{Targets, Teacher, loss_and_gradient};
+use crate::kernels::cross_entropy::{Partner, Targets, Teacher, loss_and_gradient};
 use crate::nn::{Engine, Mode, Network};
 
 /// The loss of a recipe.
@@ -53,10 +53,15 @@ impl Objective {
                 weight: *weight as f32,
             }),
         };
-        let targets = Targets { labels: &batch.labels, smoothing: self.smoothing, partner: None, teacher };
+        let targets = Targets {
+            labels: &batch.labels,
+            smoothing: self.smoothing,
+            partner: batch.mixed.as_ref().map(|mixed| Partner { labels: &mixed.labels, share: mixed.share }),
+            teacher,
+        };
         self.dlogits.resize(logits.len(), 0.0);
         let loss = loss_and_gradient(logits, targets, self.classes, &mut self.dlogits)?;
-        let rows = logits.chunks_exact(self.classes).zip(&batch.labels);
+        let rows = logits.chunks_exact(self.classes).zip(most_seen(batch));
         let correct = rows.filter(|(logits, label)| most_likely(logits) == **label as usize).count();
         Ok(Outcome { loss, score: Score { correct: correct as u64, total: batch.len() as u64 } })
     }
@@ -64,5 +69,13 @@ impl Objective {
     /// The gradient of the last loss by the logits, `[n, classes]`.
     pub(super) fn dlogits(&self) -> &[f32] {
         &self.dlogits
+    }
+}
+
+/// For each image the class that most of it shows: where images are mixed, that of the larger share.
+fn most_seen(batch: &Batch) -> &[u32] {
+    match &batch.mixed {
+        Some(mixed) if mixed.share < 0.5 => &mixed.labels,
+        _ => &batch.labels,
     }
 }

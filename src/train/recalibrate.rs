@@ -2,10 +2,12 @@
 //! averages of weights have never had statistics of their own.
 
 use super::{Control, Recipe, TrainError};
-use crate::data::Loader;
+use crate::data::{Augment, Loader};
 use crate::nn::{Engine, Mode};
 
 /// Replaces the running statistics of batch norm by those of the recipe's number of training batches.
+///
+/// Their images are not mixed: mixtures vary less than the images that the network will see.
 ///
 /// # Errors
 /// If interrupted, or the images do not fit the network.
@@ -19,7 +21,8 @@ pub(super) fn recalibrate(
     if recipe.recalibrate == 0 {
         return Ok(());
     }
-    let one_more_epoch = loader.training(recipe.augment, seed, u64::from(recipe.epochs));
+    let unmixed = Augment { mixup: None, ..recipe.augment };
+    let one_more_epoch = loader.training(unmixed, seed, u64::from(recipe.epochs));
     for (batches, batch) in (0u64..).zip(one_more_epoch.take(recipe.recalibrate as usize)) {
         control.check()?;
         engine.forward(&batch.pixels, Mode::Calibrate { batches })?;

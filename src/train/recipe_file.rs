@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::ops::{Bound, Range, RangeBounds};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -48,16 +48,10 @@ pub struct RecipeFile {
     #[schemars(with = "Option<u32>")]
     recalibrate: Option<Spanned<u32>>,
     /// Random changes of the training images. Default: none.
-    #[serde(default)]
-    #[schemars(schema_with = "augment_schema")]
     augment: Option<Augment>,
     /// Imitation of a teacher, which the command line names.
     #[schemars(with = "Option<Distillation>")]
     distill: Option<DistillTable>,
-}
-
-fn augment_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": ["object", "null"] })
 }
 
 /// Settings of all update rules; which of them apply depends on `kind`.
@@ -370,11 +364,22 @@ distill = { temperature = 4, weight = 0.7 }
     #[case("every = 2, factor = 0.5", "every = 2", "missing field `factor`")]
     #[case("ema = 0.999", "ema = 1.0", "r.toml:8:7: ema = 1 is out of range")]
     #[case("weight = 0.7", "weight = 1.7", "weight = 1.7 is out of range")]
-    #[case("pad = 2", "pads = 2", "unknown field `pads`")]
+    #[case("pad = 2", "pads = 2", "r.toml:11:13: unknown field `pads`")]
+    #[case("pad = 2", "pad = -2", "r.toml:11:19: invalid value: integer `-2`")]
+    #[case("pad = 2", "mixup = 0", "r.toml:11:21: mixup is 0, but must be from 0.01 to 100")]
+    #[case("pad = 2", "rand_augment = { magnitude = 31 }", "r.toml:11:28: rand_augment.magnitude is 31")]
     fn a_mistake_is_told_with_its_place(#[case] good: &str, #[case] bad: &str, #[case] says: &str) {
         assert!(FULL.contains(good), "{good}");
         let error = Recipe::from_toml("r.toml", &FULL.replacen(good, bad, 1)).expect_err(bad);
         assert!(error.to_string().contains(says), "{error}");
+    }
+
+    #[test]
+    fn a_mistake_in_a_table_of_its_own_is_told_with_its_line() {
+        let table = "\n[augment]\npad = 2\nmixup = 200\n";
+        let text = FULL.replacen("augment = { pad = 2, flip = true }\n", "", 1) + table;
+        let error = Recipe::from_toml("r.toml", &text).expect_err("200 is above 100").to_string();
+        assert!(error.contains("r.toml:15:9: mixup is 200"), "{error}");
     }
 
     #[test]

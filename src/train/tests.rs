@@ -8,9 +8,10 @@ use super::{
     CheckpointError, Control, Distillation, EpochRecord, History, OptimizerKind, Recipe, Schedule,
     TrainError, Trainer, evaluate, fit, load_checkpoint, save_checkpoint,
 };
-use crate::data::{Augment, Dataset, ImageSize, Loader, Normalisation};
+use crate::data::{Augment, Dataset, ImageSize, Loader, Mixup, Normalisation};
 use crate::graph::LayerGraph;
-use crate::nn::{Network, ops};
+use crate::kernels::cross_entropy::{Targets, loss};
+use crate::nn::{Engine, Mode, Network, ops};
 use crate::spec::{self, NetworkSpec};
 
 /// Images of two classes: bright on the left or on the right.
@@ -189,6 +190,51 @@ fn looking_at_the_final_weights_changes_nothing() {
     }
 }
 
+/// Nothing but mixing.
+fn mixing(alpha: f64) -> Augment {
+    Augment { mixup: Some(Mixup::new(alpha).expect("in range")), ..Augment::NONE }
+}
+
+#[test]
+fn mixed_images_are_learnt_with_both_labels_in_their_shares() {
+    let (images, augment) = (loader(64), mixing(1.0));
+    let recipe = Recipe { batch: WHOLE, label_smoothing: 0.0, augment, ..recipe(SGD, 0.05) };
+    for seed in 0..4 {
+        let batch = images.training(augment, seed, 0).next().expect("a batch");
+        let mixed = batch.mixed.as_ref().expect("mixed");
+        let untrained = network();
+        let mut engine = Engine::new(&untrained, 64).expect("memory");
+        let logits = engine.forward(&batch.pixels, Mode::Train { seed, step: 0 }).expect("fits").to_vec();
+        let loss_of = |labels: &[u32]| loss(&logits, Targets::hard(labels), 2).expect("classes");
+        let (own, share) = (loss_of(&batch.labels), f64::from(mixed.share));
+        let expected = share * own + (1.0 - share) * loss_of(&mixed.labels);
+        assert!((expected - own).abs() > 1e-4, "seed {seed} shows nothing: {expected} and {own}");
+        let shown = if share < 0.5 { &mixed.labels } else { &batch.labels };
+        let right = |(logits, &label): (&[f32], &u32)| u32::from(logits[1] > logits[0]) == label;
+        let correct = logits.chunks(2).zip(shown).filter(|&pair| right(pair)).count();
+
+        let network = network();
+        let mut trainer = Trainer::new(&network, &images, &recipe, seed, None).expect("memory");
+        let report = trainer.train_epoch(&Control::new(&STOP)).expect("trained");
+        assert!((report.loss - expected).abs() < 1e-9, "{} is not {expected}", report.loss);
+        assert_eq!(report.accuracy, correct as f64 / 64.0);
+    }
+}
+
+#[test]
+fn fresh_statistics_are_those_of_unmixed_images() {
+    let of = |augment| {
+        let (network, images) = (network(), loader(16));
+        let recipe = Recipe { augment, ..recipe(SGD, 0.05) };
+        let trainer = Trainer::new(&network, &images, &recipe, 2, None).expect("memory");
+        trainer.finish(&Control::new(&STOP)).expect("finished");
+        bits(&network)
+    };
+    let unmixed = of(Augment::NONE);
+    assert_ne!(unmixed, bits(&network()), "nothing was recalibrated");
+    assert!(of(mixing(1.0)) == unmixed);
+}
+
 /// The students of a teacher that is sure of the wrong class learn the wrong class.
 #[test]
 fn a_student_follows_its_teacher() {
@@ -301,4 +347,18 @@ fn a_checkpoint_of_another_training_or_a_damaged_one_changes_nothing() {
         assert!(matches!(error, CheckpointError::Damaged { .. }), "{error}");
     }
     assert_eq!(bits(&fresh), before);
+}
+
+#[test]
+fn temporary_experiment() {
+    let images = loader(16);
+    for (optimizer, rate) in [(RMSPROP, 0.01), (RMSPROP, 0.005), (RMSPROP, 0.003), (SGD, 0.05), (ADAMW, 4e-3)] {
+        let of = |seed| {
+            let (network, control) = (network(), Control::new(&STOP));
+            fit(&network, &images, &recipe(optimizer, rate), seed, &control).expect("trained");
+            evaluate(&network, &images, &control).expect("scored").score().accuracy()
+        };
+        let all: Vec<f64> = (0..12).map(of).collect();
+        std::fs::write(format!("/tmp/h4_exp_{rate}"), format!("{optimizer:?} {rate} {all:?}\n")).expect("disk");
+    }
 }

@@ -73,7 +73,8 @@ impl<'a> Trainer<'a> {
         let first = u64::from(self.epochs_done) * steps;
         let (mut loss_sum, mut total) = (0.0, Score { correct: 0, total: 0 });
         let batches = self.images.training(self.recipe.augment, self.seed, u64::from(self.epochs_done));
-        for (index, batch) in (0u64..).zip(batches.prefetch()?) {
+        let mut batches = batches.prefetch()?;
+        for (index, batch) in (0u64..).zip(&mut batches) {
             control.check()?;
             let Outcome { loss, score } = self.step(&batch, first + index, steps)?;
             if !loss.is_finite() {
@@ -93,6 +94,7 @@ impl<'a> Trainer<'a> {
             learning_rate: self.recipe.learning_rate_at((first + steps).saturating_sub(1), steps),
             loss: loss_sum / total.total.max(1) as f64,
             accuracy: total.accuracy(),
+            waits: batches.waits(),
         })
     }
 

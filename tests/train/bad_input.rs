@@ -49,6 +49,8 @@ fn the_remedy_for_other_images_works() {
 #[case::unknown_key("weight_decay", "weight_decays", &["recipe.toml:5:1", "unknown field `weight_decays`"])]
 #[case::out_of_range("ema = 0.95", "ema = 1.95", &["recipe.toml:8:7", "ema = 1.95 is out of range", "above 0 to below 1"])]
 #[case::of_another_kind("\"rmsprop\"", "\"adamw\"", &["recipe.toml:3:", "adamw has no `momentum`", "beta1, beta2, eps"])]
+#[case::in_augment("flip = false", "flips = false", &["recipe.toml:11:22", "unknown field `flips`"])]
+#[case::mixup("flip = false", "mixup = -1", &["recipe.toml:11:30", "mixup is -1, but must be from 0.01 to 100"])]
 #[case::missing("epochs = 4\n", "", &["recipe.toml", "missing field `epochs`"])]
 fn a_wrong_recipe_has_a_caret_under_its_mistake(
     #[case] good: &str,
@@ -163,8 +165,10 @@ fn a_run_that_diverges_keeps_its_last_good_epoch_and_says_which() {
         &message,
         &[&format!("the checkpoint of epoch {epochs} is kept in run/checkpoint.safetensors")],
     );
-    assert_says(&message, &[&format!("in epoch {}", epochs + 1)]);
-    assert!(!place.path("run/report").exists(), "a diverged run was tested");
+    assert_says(&message, &[&format!("epoch {};", epochs + 1)]);
+    assert!(!place.path("run/report/test.json").exists(), "a diverged run was tested");
+    let curves = std::fs::read_to_string(place.path("run/report/learning_curves.svg")).expect("drawn");
+    assert!(curves.contains("loss is not a number"));
 
     // What is kept is a network: it can be trained on from.
     place.write("recipe.toml", TINY_RECIPE);

@@ -23,6 +23,27 @@ fn a_training_learns_and_leaves_its_files() {
     let correct: u64 = (0..4).map(|c| report["confusion"][c][c].as_u64().expect("a count")).sum();
     assert_eq!(report["correct"], correct);
 
+    // The tables are those of the report.
+    let classes = std::fs::read_to_string(place.path("run/report/classes.csv")).expect("classes.csv");
+    let mut of_class = csv::Reader::from_reader(classes.as_bytes());
+    let rows: Vec<_> = of_class.records().map(|record| record.expect("a line")).collect();
+    assert_eq!(rows.len(), 4);
+    for (class, row) in rows.iter().enumerate() {
+        let counts = report["confusion"][class].as_array().expect("a row");
+        let images: u64 = counts.iter().map(|count| count.as_u64().expect("a count")).sum();
+        assert_eq!(
+            (&row[0], &row[1]),
+            (report["classes"][class].as_str().expect("a name"), &*images.to_string())
+        );
+        assert_eq!(row[3], counts[class].to_string());
+    }
+    assert!(
+        result.contains("most confused with") && result.contains("report/learning_curves.svg"),
+        "{result}"
+    );
+    let drawn = std::fs::read_to_string(place.path("run/report/confusion.svg")).expect("drawn");
+    assert!(drawn.contains("40 images of images"), "{drawn}");
+
     // The tested epoch is the best one by what was saved, the averaged weights.
     let mut csv = csv::Reader::from_path(place.path("run/epochs.csv")).expect("epochs.csv");
     let column = csv.headers().expect("a header").iter().position(|h| h == "validation_accuracy");
@@ -51,6 +72,13 @@ fn nothing_is_chosen_without_held_out_images() {
     let names: Vec<_> = events.iter().map(|event| event["event"].as_str().expect("a name")).collect();
     assert_eq!(names, ["started", "epoch", "epoch", "epoch", "epoch", "tested", "finished"]);
     assert_eq!(events[1]["validation"], Value::Null);
+    // 160 images in batches of 16; the first of each epoch is not counted.
+    let total = (1..=4).map(|epoch| {
+        assert_eq!(events[epoch]["waits"]["batches"], 9);
+        events[epoch]["waits"]["waited"].as_u64().expect("a count")
+    });
+    let waits = serde_json::json!({ "batches": 36, "waited": total.sum::<u64>() });
+    assert_eq!(events[6]["waits"], waits);
     assert_eq!((&events[5]["weights"], &events[5]["epoch"]), (&"last.safetensors".into(), &4.into()));
     assert!(!place.path("run/best.safetensors").exists());
 }

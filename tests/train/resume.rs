@@ -95,4 +95,7 @@ fn ctrl_c_keeps_the_last_epoch_and_exits_with_130() {
     let talk = String::from_utf8_lossy(&output.stderr);
     assert!(talk.contains("interrupted after") && talk.contains("goes on"), "{talk}");
     assert!(place.path("run/checkpoint.safetensors").exists());
+    for file in ["learning_curves.svg", "learning_curves.png"] {
+        assert!(place.path("run/report").join(file).exists(), "{file}");
+    }
 }

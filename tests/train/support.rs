@@ -87,6 +87,10 @@ pub fn results(run: &Path) -> Vec<(&'static str, Vec<u8>)> {
         "report/test.json",
         "report/classes.csv",
         "report/confusion.csv",
+        "report/learning_curves.svg",
+        "report/learning_curves.png",
+        "report/confusion.svg",
+        "report/confusion.png",
     ];
     names.map(|name| (name, std::fs::read(run.join(name)).expect(name))).into()
 }

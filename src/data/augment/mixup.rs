@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 
 use rand::seq::SliceRandom;
 use rand_distr::{Beta, Distribution};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::AugmentError;
@@ -19,8 +20,9 @@ use super::stream::Stream;
 pub(super) const ALPHAS: RangeInclusive<f64> = 0.01..=100.0;
 
 /// How strongly batches are mixed: the `alpha` of the Beta distribution, in a file a bare number.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "f64", into = "f64")]
+#[schemars(extend("minimum" = ALPHAS.start(), "maximum" = ALPHAS.end()))]
 pub struct Mixup {
     alpha: f64,
     shares: Beta<f64>,

@@ -14,6 +14,7 @@ mod mixup;
 mod rand_augment;
 mod stream;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use error::AugmentError;
@@ -29,7 +30,7 @@ use cutout::Cutouts;
 use rand_augment::Policies;
 
 /// Which augmentations are applied to training images; the default is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augment {
     /// Pixels of padding on each side, so the image moves by up to `pad` either way; 0 for none.

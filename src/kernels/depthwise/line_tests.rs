@@ -82,6 +82,7 @@ fn a_row_of_targets_follows_the_definition(
     assert_close(&written, &expected, 1e-5);
     let untouched = target.chunks(target_step * channels).flat_map(|t| &t[channels..]);
     assert!(untouched.copied().all(f32::is_nan), "pixels between targets");
+    let shift = &shift;
     let column = |c: usize| expected.iter().skip(c).step_by(channels).map(move |v| v - f64::from(shift[c]));
     assert_close(&sums, &(0..channels).map(|c| 1.0 + column(c).sum::<f64>()).collect::<Vec<_>>(), 1e-5);
     let squared = (0..channels).map(|c| 2.0 + column(c).map(|d| d * d).sum::<f64>());

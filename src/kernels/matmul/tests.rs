@@ -47,6 +47,7 @@ fn a_product_adds_to_what_is_there_and_takes_moments(#[case] sizes: [usize; 3]) 
         moments: Some(moments),
     });
     assert_close(&product, &bare, 1e-5);
+    let shift = &shift;
     let column = |j: usize| bare.iter().skip(j).step_by(columns).map(move |v| v - f64::from(shift[j]));
     let expected: Vec<f64> = (0..columns).map(|j| 1.0 + column(j).sum::<f64>()).collect();
     assert_close(&sums, &expected, 1e-5);

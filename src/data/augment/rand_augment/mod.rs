@@ -13,6 +13,7 @@ mod tone;
 use std::ops::RangeInclusive;
 
 use rand::Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::AugmentError;
@@ -26,17 +27,21 @@ pub(super) const OPERATIONS: RangeInclusive<u8> = 1..=13;
 pub(super) const MAGNITUDES: RangeInclusive<u8> = 0..=30;
 
 /// How strongly images are distorted: number of operations and their magnitude, by default 2 and 9.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Raw")]
 pub struct RandAugment {
     operations: u8,
     magnitude: u8,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Raw {
+    /// Operations per image.
+    #[schemars(range(min = *OPERATIONS.start(), max = *OPERATIONS.end()))]
     operations: u8,
+    /// Magnitude of every operation.
+    #[schemars(range(min = *MAGNITUDES.start(), max = *MAGNITUDES.end()))]
     magnitude: u8,
 }
 
