@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Result, Tensor, Var};
 use mbn::graph::Receptive;
+use mbn::kernels::cross_entropy::{self, Targets};
 use mbn::kernels::{Activation, Window};
 use mbn::nn::ops;
 use mbn::spec::Padding;
@@ -203,24 +204,31 @@ fn outputs(case: &Case, inputs: &Inputs) -> Result<Vec<(&'static str, Tensor)>> 
         }
         Operator::ChannelScale => ops::channel_scale(t(0), t(1))?,
         Operator::GlobalAveragePool => ops::global_average_pool(t(0))?,
-        Operator::CrossEntropy { smoothing } => {
-            let [n, classes] = [case.input[0] as u32, case.input[1] as u32];
-            let labels: Vec<u32> = (0..n).map(|i| i * 7 % classes).collect();
-            ops::cross_entropy(t(0), &Tensor::new(labels, &Device::Cpu)?, smoothing)?
-        }
+        Operator::CrossEntropy { .. } => unreachable!("the loss is a kernel: see `loss_results`"),
     };
     Ok(vec![("output", output)])
 }
 
+/// The loss and its gradient.
+fn loss_results(case: &Case, smoothing: f32) -> Result<BTreeMap<String, Vec<f32>>> {
+    let [n, classes] = [case.input[0], case.input[1]];
+    let labels: Vec<u32> = (0..n as u32).map(|i| i * 7 % classes as u32).collect();
+    let logits = Inputs::new(case)?.tensor(0).flatten_all()?.to_vec1::<f32>()?;
+    let mut gradient = vec![f32::NAN; logits.len()];
+    let targets = Targets { smoothing, ..Targets::hard(&labels) };
+    let loss = cross_entropy::loss_and_gradient(&logits, targets, classes, &mut gradient).expect("labels");
+    Ok([("output".to_owned(), vec![loss as f32]), ("input_gradient".to_owned(), gradient)].into())
+}
+
 /// All results of a case by name: outputs, and gradients of `sum(output * formula)`.
 fn results(case: &Case) -> Result<BTreeMap<String, Vec<f32>>> {
+    if let Operator::CrossEntropy { smoothing } = case.operator {
+        return loss_results(case, smoothing);
+    }
     let inputs = Inputs::new(case)?;
     let outputs = outputs(case, &inputs)?;
     let output = &outputs[0].1;
-    let weights = match case.operator {
-        Operator::CrossEntropy { .. } => vec![1.0],
-        _ => values(output.elem_count(), OUTPUT_GRADIENT),
-    };
+    let weights = values(output.elem_count(), OUTPUT_GRADIENT);
     let store = (output * Tensor::from_vec(weights, output.shape(), &Device::Cpu)?)?.sum_all()?.backward()?;
     let mut results = BTreeMap::new();
     for (name, tensor) in outputs {

@@ -1,12 +1,10 @@
 //! One step of training or inference: what is timed.
 
-use std::cell::RefCell;
-
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Var, bail};
+use candle_core::{Result, Var, bail};
 use mbn::graph::LayerGraph;
-use mbn::kernels::cross_entropy;
+use mbn::kernels::cross_entropy::{Targets, loss_and_gradient};
 use mbn::kernels::update::{self, Sgd};
-use mbn::nn::{Engine, Mode, Network};
+use mbn::nn::{Engine, Mode, Network, ops};
 
 use crate::case::Case;
 
@@ -38,46 +36,23 @@ impl Workload {
     }
 
     /// Forward, cross-entropy, backward, SGD with momentum; the loss.
-    pub fn train(&mut self) -> Result<f32> {
+    pub fn train(&mut self) -> Result<f64> {
         let logits = self.engine.forward(&self.images, Mode::Train { seed: 0, step: self.steps })?;
         let (labels, classes) = (&self.labels, self.classes);
-        let loss = cross_entropy::forward(logits, labels, classes, 0.0).map_err(candle_core::Error::wrap)?;
-        cross_entropy::backward(logits, labels, classes, 0.0, 1.0, &mut self.dlogits)
+        let loss = loss_and_gradient(logits, Targets::hard(labels), classes, &mut self.dlogits)
             .map_err(candle_core::Error::wrap)?;
         self.engine.backward(&self.dlogits)?;
         for ((var, velocity), gradient) in self.trained.iter_mut().zip(self.engine.gradients()) {
-            var.inplace_op1(&Update { gradient, velocity: RefCell::new(velocity) })?;
+            ops::update(var, |parameters| update::sgd(parameters, velocity, gradient, SGD))?;
         }
         self.steps += 1;
         if loss.is_finite() { Ok(loss) } else { bail!("the loss of step {} is {loss}", self.steps) }
     }
 
     /// Forward in evaluation mode; the largest logit.
-    pub fn infer(&mut self) -> Result<f32> {
+    pub fn infer(&mut self) -> Result<f64> {
         let logits = self.engine.forward(&self.images, Mode::Evaluate)?;
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        if largest.is_finite() { Ok(largest) } else { bail!("the largest logit is {largest}") }
-    }
-}
-
-/// The optimizer's step on one parameter, in place.
-struct Update<'a> {
-    gradient: &'a [f32],
-    velocity: RefCell<&'a mut Vec<f32>>,
-}
-
-impl InplaceOp1 for Update<'_> {
-    fn name(&self) -> &'static str {
-        "sgd"
-    }
-
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        match (storage, layout.contiguous_offsets()) {
-            (CpuStorage::F32(values), Some((start, end))) => {
-                update::sgd(&mut values[start..end], &mut self.velocity.borrow_mut(), self.gradient, SGD);
-                Ok(())
-            }
-            _ => bail!("a parameter is not contiguous f32"),
-        }
+        if largest.is_finite() { Ok(f64::from(largest)) } else { bail!("the largest logit is {largest}") }
     }
 }

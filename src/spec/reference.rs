@@ -9,6 +9,7 @@ pub const REFERENCE_NETWORKS: &Shipped = &[
     ("mobilenet_v1_cifar.toml", include_str!("../../networks/mobilenet_v1_cifar.toml")),
     ("mobilenet_v2.toml", include_str!("../../networks/mobilenet_v2.toml")),
     ("mobilenet_v2_cifar.toml", include_str!("../../networks/mobilenet_v2_cifar.toml")),
+    ("mobilenet_v3_28.toml", include_str!("../../networks/mobilenet_v3_28.toml")),
     ("mobilenet_v3_large.toml", include_str!("../../networks/mobilenet_v3_large.toml")),
     ("mobilenet_v3_small.toml", include_str!("../../networks/mobilenet_v3_small.toml")),
     (
