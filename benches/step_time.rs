@@ -59,7 +59,7 @@ struct Answer {
     seconds: Vec<f64>,
     images_per_second: f64,
     /// Loss of the last step, or its largest logit.
-    value: f32,
+    value: f64,
     peak_mb: Option<f64>,
 }
 

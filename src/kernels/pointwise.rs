@@ -2,8 +2,8 @@
 //!
 //! `x: [m, k]` holds one row of input channels per pixel, `W: [n, k]` one row per output channel.
 
-use super::parallel::{for_each_piece, sum_in_order};
 use super::matmul::{Packed, Product, TransposedProduct};
+use super::parallel::{for_each_piece, sum_in_order};
 use super::simd::dispatch;
 
 /// Most rows of the result in one piece of work: their operands fit a core's own cache.

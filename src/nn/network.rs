@@ -3,13 +3,13 @@
 //! Batch norm and the activation behind it run as one operation. This is the
 //! plain path: every operator is a candle tensor operation with a gradient.
 
-use candle_core::{DType, Device, Result, Tensor};
 use super::ops;
 use super::parameters::Parameters;
 use crate::graph::ops::{BatchNorm, Operator};
 use crate::graph::{LayerGraph, Node, Receptive, Shape};
 use crate::kernels::{self, Window};
 use crate::plan;
+use candle_core::{DType, Device, Result, Tensor};
 
 /// How batch norm and dropout behave in a forward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -240,8 +240,10 @@ fn a_planned_network_is_an_operation_of_the_tape() {
     let on_tape = PlannedNetwork::new(&planned, 4).expect("memory");
     let mode = Mode::Train { seed: 1, step: 0 };
     let loss = |logits: Tensor| logits.sqr().and_then(|t| t.sum_all());
-    let expected = plain.forward(&images(4), mode).and_then(loss).and_then(|t| t.backward()).expect("backward");
-    let found = on_tape.forward(&images(4), mode).and_then(loss).and_then(|t| t.backward()).expect("backward");
+    let expected =
+        plain.forward(&images(4), mode).and_then(loss).and_then(|t| t.backward()).expect("backward");
+    let found =
+        on_tape.forward(&images(4), mode).and_then(loss).and_then(|t| t.backward()).expect("backward");
     for name in ["stem.conv.weight", "blocks.3.se.reduce.weight", "classifier.linear.bias"] {
         let gradient = |network: &Network, store: &candle_core::backprop::GradStore| {
             flat(store.get(network.parameters().get(name).expect(name)).expect(name))

@@ -143,9 +143,9 @@ mod tests {
                 layout.ask(size, Lifetime { first, last: first + length });
             }
             let places = layout.place();
-            for i in 0..wishes.len() {
+            for (i, wish) in wishes.iter().enumerate() {
                 prop_assert!(places.starts[i] + places.sizes[i] <= places.total);
-                prop_assert!(places.sizes[i] >= wishes[i].0);
+                prop_assert!(places.sizes[i] >= wish.0);
                 for j in 0..i {
                     let together = layout.wishes[i].lifetime.overlaps(layout.wishes[j].lifetime);
                     let apart = places.starts[i] + places.sizes[i] <= places.starts[j]

@@ -115,9 +115,7 @@ impl Outline<'_> {
         match (node.op, inputs.as_slice()) {
             (Operator::Input(shape), _) => Ok(self.feature(shape, Source::Images)),
             (Operator::BatchNorm(_), &[input]) => self.norm(index, input),
-            (Operator::Activate(activation), &[input]) => {
-                self.activate(index, input, activation.0.into())
-            }
+            (Operator::Activate(activation), &[input]) => self.activate(index, input, activation.0.into()),
             (Operator::SqueezeExcite(_), &[input]) => {
                 if self.features[input].norm.is_none() {
                     return Err(self.refuse(index, "its input is not normalised"));
@@ -293,7 +291,8 @@ impl<'g> Planner<'g> {
             self.place_gradients();
         }
         let layers = (0..self.outline.drafts.len()).map(|index| self.layer(index)).collect();
-        let norms = self.outline.norms.clone().into_iter().map(|(node, feature)| self.norm(node, feature)).collect();
+        let norms =
+            self.outline.norms.clone().into_iter().map(|(node, feature)| self.norm(node, feature)).collect();
         let graph = self.outline.graph;
         let trained = |p: &crate::graph::ops::Parameter| if p.trained { p.count() as usize } else { 0 };
         let gradients = match self.purpose {
@@ -496,7 +495,13 @@ impl<'g> Planner<'g> {
             Operator::Depthwise(op) => {
                 let window = window(&op.receptive, height, width, node.output);
                 let expansion = draft.expansion.map(|(node, feature)| {
-                    Expansion::new(input, feature, channels, op.channels as usize, self.parameter(node, "weight"))
+                    Expansion::new(
+                        input,
+                        feature,
+                        channels,
+                        op.channels as usize,
+                        self.parameter(node, "weight"),
+                    )
                 });
                 let ends = (draft.expansion.map_or(input, |(_, feature)| feature), draft.output);
                 let shape = [height, width, op.channels as usize];
@@ -518,7 +523,10 @@ impl<'g> Planner<'g> {
                 let tensors = (weight, self.parameter(draft.node, "bias"));
                 Box::new(Linear::new(ends, sizes, tensors, activation, edge))
             }
-            Operator::Input(_) | Operator::BatchNorm(_) | Operator::Activate(_) | Operator::SqueezeExcite(_) => {
+            Operator::Input(_)
+            | Operator::BatchNorm(_)
+            | Operator::Activate(_)
+            | Operator::SqueezeExcite(_) => {
                 unreachable!("these are properties of features")
             }
         }
@@ -532,7 +540,9 @@ impl<'g> Planner<'g> {
 
     fn excite(&mut self, node: usize, feature: usize, layer: usize) -> Excite {
         let (c, s) = match self.outline.node(node).op {
-            Operator::SqueezeExcite(SqueezeExcite { channels, squeeze }) => (channels as usize, squeeze as usize),
+            Operator::SqueezeExcite(SqueezeExcite { channels, squeeze }) => {
+                (channels as usize, squeeze as usize)
+            }
             _ => (0, 0),
         };
         let tensors = ExciteTensors {

@@ -234,7 +234,7 @@ impl Depthwise {
                     self.correlate(buffer, ring.lines(), 1, &mut shift[..], None);
                 }
                 let moments =
-                    self.measured.then(|| Moments { shift, sums: &mut *sums, squares: &mut *squares });
+                    self.measured.then_some(Moments { shift, sums: &mut *sums, squares: &mut *squares });
                 self.correlate(buffer, ring.lines(), self.horizontal.output, z, moments);
             }
         });
@@ -272,8 +272,13 @@ impl Depthwise {
     ) {
         let [wide, narrow] = self.input_row();
         let expanded = if self.expansion.is_some() { self.vertical.input * wide } else { 0 };
-        let sizes =
-            [ring.size(), self.vertical.output * self.gradient_row(), self.rows_at_once() * wide, narrow, expanded];
+        let sizes = [
+            ring.size(),
+            self.vertical.output * self.gradient_row(),
+            self.rows_at_once() * wide,
+            narrow,
+            expanded,
+        ];
         scratch::with(sizes, |[buffer, dz, rows, x, expanded]| {
             self.pad_gradient(pass, image, dz);
             ring.pad(buffer);
@@ -347,14 +352,28 @@ impl Depthwise {
             let first = (image * self.vertical.input + top) * width;
             let pixels = first..first + count * width;
             // The rows of `expanded` are done with: they lend their place to the input.
-            let x = expansion.input_rows(pass, pixels.clone(), &mut expanded[top * wide..(top + count) * wide]);
+            let x =
+                expansion.input_rows(pass, pixels.clone(), &mut expanded[top * wide..(top + count) * wide]);
             let (p, q) = (narrow, self.channels);
-            dispatch(TransposedProduct { left: x, right: du, p, q, stride: p, product: &mut *gains.expansion });
+            dispatch(TransposedProduct {
+                left: x,
+                right: du,
+                p,
+                q,
+                stride: p,
+                product: &mut *gains.expansion,
+            });
             let Some(edge) = self.edge else { continue };
             let dx = pass.gradient_out(edge.feature);
             // SAFETY: every part has images of its own.
             let product = unsafe { dx.part(pixels.start * narrow..pixels.end * narrow) };
-            dispatch(Product { left: du, right: scaled, product, accumulate: edge.accumulate, moments: None });
+            dispatch(Product {
+                left: du,
+                right: scaled,
+                product,
+                accumulate: edge.accumulate,
+                moments: None,
+            });
         }
     }
 

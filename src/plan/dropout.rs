@@ -27,8 +27,9 @@ impl Layer for Dropout {
     fn forward(&self, pass: Pass<'_>, _work: &mut Workspace) -> Option<Statistics> {
         let x = pass.values(self.input);
         // SAFETY: nobody else works on these.
-        let (y, mask) =
-            unsafe { (pass.output(self.output).part(0..x.len()), pass.arena.write(self.mask).part(0..x.len())) };
+        let (y, mask) = unsafe {
+            (pass.output(self.output).part(0..x.len()), pass.arena.write(self.mask).part(0..x.len()))
+        };
         match pass.dropout {
             Some((seed, step)) => draw(mask, self.rate, seed, step),
             None => mask.fill(1.0),

@@ -69,7 +69,8 @@ impl Excite {
 
     pub(super) fn pack(&mut self, parameters: &[&[f32]], training: bool) {
         let (c, s) = (self.channels, self.squeeze);
-        let (reduce, expand) = (parameters[self.tensors.reduce_weight], parameters[self.tensors.expand_weight]);
+        let (reduce, expand) =
+            (parameters[self.tensors.reduce_weight], parameters[self.tensors.expand_weight]);
         self.reduce.transposed(reduce, c, s);
         self.expand.transposed(expand, s, c);
         if training {
@@ -149,10 +150,7 @@ impl Excite {
             let rows = image * pixels..(image + 1) * pixels;
             // SAFETY: every part has images of its own.
             let dx = unsafe { dx.part(rows.start * c..rows.end * c) };
-            let incoming = Incoming::Gated {
-                gate: &gates[index * c..][..c],
-                extra: &sums[index * c..][..c],
-            };
+            let incoming = Incoming::Gated { gate: &gates[index * c..][..c], extra: &sums[index * c..][..c] };
             finishing.rows(rows, dx, incoming, norm_sums);
         }
     }

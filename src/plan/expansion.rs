@@ -31,7 +31,14 @@ impl Expansion {
     }
 
     /// The bare output in some rows, and its activations.
-    pub(super) fn rows(&self, pass: Pass<'_>, rows: Range<usize>, x: &mut [f32], z: &mut [f32], a: &mut [f32]) {
+    pub(super) fn rows(
+        &self,
+        pass: Pass<'_>,
+        rows: Range<usize>,
+        x: &mut [f32],
+        z: &mut [f32],
+        a: &mut [f32],
+    ) {
         let left = pass.view(self.input).rows(rows, x);
         dispatch(Product { left, right: &self.packed, product: &mut *z, accumulate: false, moments: None });
         let view = pass.view(self.feature);

@@ -121,7 +121,12 @@ impl<'a> Pass<'a> {
     }
 
     /// The gradient of a convolution's bare output in some rows: through its batch norm, in `scratch`, or as it is.
-    pub(super) fn output_gradient<'s>(&self, output: usize, rows: Range<usize>, scratch: &'s mut [f32]) -> &'s [f32]
+    pub(super) fn output_gradient<'s>(
+        &self,
+        output: usize,
+        rows: Range<usize>,
+        scratch: &'s mut [f32],
+    ) -> &'s [f32]
     where
         'a: 's,
     {

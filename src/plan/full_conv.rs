@@ -39,7 +39,20 @@ impl FullConv {
         let (vertical, horizontal) = (Axis::new(window.rows(height)), Axis::new(window.columns(width)));
         let (kernel, forward, backward) = (window.kernel, Packed::default(), Packed::default());
         let measured = false;
-        Self { input, output, c_in, c_out, kernel, weight, edge, measured, vertical, horizontal, forward, backward }
+        Self {
+            input,
+            output,
+            c_in,
+            c_out,
+            kernel,
+            weight,
+            edge,
+            measured,
+            vertical,
+            horizontal,
+            forward,
+            backward,
+        }
     }
 
     /// Values of a patch.
@@ -119,12 +132,18 @@ impl FullConv {
         scratch::with([self.patch_row(), self.kernel * self.input_row()], |[patches, source]| {
             for (index, z) in z.chunks_exact_mut(self.horizontal.output * self.c_out).enumerate() {
                 let row = first + index;
-                self.fill_patches(view, row / self.vertical.output, row % self.vertical.output, source, patches);
+                self.fill_patches(
+                    view,
+                    row / self.vertical.output,
+                    row % self.vertical.output,
+                    source,
+                    patches,
+                );
                 if self.measured && index == 0 {
                     self.multiply(&patches[..self.patch()], shift, None);
                 }
                 let moments =
-                    self.measured.then(|| Moments { shift, sums: &mut *sums, squares: &mut *squares });
+                    self.measured.then_some(Moments { shift, sums: &mut *sums, squares: &mut *squares });
                 self.multiply(patches, z, moments);
             }
         });
@@ -135,7 +154,14 @@ impl FullConv {
     }
 
     /// The patches of one output row, zero in the padding.
-    fn fill_patches(&self, view: View<'_>, image: usize, output: usize, source: &mut [f32], patches: &mut [f32]) {
+    fn fill_patches(
+        &self,
+        view: View<'_>,
+        image: usize,
+        output: usize,
+        source: &mut [f32],
+        patches: &mut [f32],
+    ) {
         let (inputs, taps) = self.vertical.window(output);
         let (width, k) = (self.horizontal.input, self.kernel);
         patches.fill(0.0);
@@ -194,7 +220,8 @@ impl FullConv {
         for (row, tap) in inputs.zip(taps) {
             for (ox, patch) in patches.chunks_exact(self.patch()).enumerate() {
                 let (columns, across) = self.horizontal.window(ox);
-                let from = &patch[(tap * self.kernel + across.start) * self.c_in..][..columns.len() * self.c_in];
+                let from =
+                    &patch[(tap * self.kernel + across.start) * self.c_in..][..columns.len() * self.c_in];
                 rows::add(from, &mut dx[row * self.input_row() + columns.start * self.c_in..][..from.len()]);
             }
         }

@@ -64,7 +64,8 @@ impl Axis {
             })
             .collect();
         let nearest = |class: &Class| (class.first + pad) / stride;
-        let lead = classes.iter().map(|c| c.taps.saturating_sub(1).saturating_sub(nearest(c))).max().unwrap_or(0);
+        let lead =
+            classes.iter().map(|c| c.taps.saturating_sub(1).saturating_sub(nearest(c))).max().unwrap_or(0);
         for class in &mut classes {
             class.start = (lead + nearest(class) + 1).saturating_sub(class.taps.max(1));
         }
@@ -112,8 +113,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn axes() -> impl Strategy<Value = window::Axis> {
-        (1usize..8, 1usize..4, 0usize..5, 1usize..12, 1usize..12)
-            .prop_map(|(kernel, stride, pad, input, output)| window::Axis { kernel, stride, pad, input, output })
+        (1usize..8, 1usize..4, 0usize..5, 1usize..12, 1usize..12).prop_map(
+            |(kernel, stride, pad, input, output)| window::Axis { kernel, stride, pad, input, output },
+        )
     }
 
     proptest! {

@@ -57,7 +57,13 @@ impl Norm {
 
     /// Takes the sums `sum(du)` and `sum(du * (z - centre))` of every channel over `rows` rows: fills in the gradients
     /// of gamma and beta, and what [`Self::slopes`] gives from now on.
-    pub(super) fn take_sums(&mut self, sums: &[[f64; 2]], rows: usize, dgamma: &mut [f32], dbeta: &mut [f32]) {
+    pub(super) fn take_sums(
+        &mut self,
+        sums: &[[f64; 2]],
+        rows: usize,
+        dgamma: &mut [f32],
+        dbeta: &mut [f32],
+    ) {
         self.slopes = batch_norm::slopes(&self.normalisation, sums, rows, dgamma, dbeta);
     }
 

@@ -50,7 +50,12 @@ impl Pointwise {
 }
 
 /// Tiles of `range` of at most `tile` rows; they end where an image of `pixels` ends if `by_image`.
-fn tiles(range: Range<usize>, tile: usize, pixels: usize, by_image: bool) -> impl Iterator<Item = Range<usize>> {
+fn tiles(
+    range: Range<usize>,
+    tile: usize,
+    pixels: usize,
+    by_image: bool,
+) -> impl Iterator<Item = Range<usize>> {
     let mut start = range.start;
     std::iter::from_fn(move || {
         let mut end = range.end.min(start + tile);
@@ -95,9 +100,8 @@ impl Layer for Pointwise {
             };
             self.forward_part(view, range, z, moments);
         });
-        self.measured.then(|| {
-            merge_moments(&work.sums, self.n, total, |part| parts::range(total, part, parts).len())
-        })
+        self.measured
+            .then(|| merge_moments(&work.sums, self.n, total, |part| parts::range(total, part, parts).len()))
     }
 
     fn backward(&self, pass: Pass<'_>, work: &mut Workspace, gradients: &mut Gradients) -> Vec<NormSums> {
@@ -147,7 +151,7 @@ impl Pointwise {
                 let z = &mut z[(tile.start - first) * self.n..(tile.end - first) * self.n];
                 let left = view.rows(tile, a);
                 let moments =
-                    self.measured.then(|| Moments { shift, sums: &mut *sums, squares: &mut *squares });
+                    self.measured.then_some(Moments { shift, sums: &mut *sums, squares: &mut *squares });
                 self.multiply(left, z, moments);
             }
         });

@@ -48,7 +48,12 @@ impl<'a> Ring<'a> {
     }
 
     /// Lets the rows under the kernel at an output row enter: `enter(row, values)` fills a row.
-    pub(super) fn advance(&mut self, output: usize, buffer: &mut [f32], mut enter: impl FnMut(usize, &mut [f32])) {
+    pub(super) fn advance(
+        &mut self,
+        output: usize,
+        buffer: &mut [f32],
+        mut enter: impl FnMut(usize, &mut [f32]),
+    ) {
         let (kernel, row, c) = (self.vertical.kernel, self.row(), self.channels);
         let (rows, taps) = self.vertical.window(output);
         self.next = self.next.max(rows.start);
@@ -58,10 +63,10 @@ impl<'a> Ring<'a> {
             self.next += 1;
         }
         self.lines.clear();
-        self.lines.extend(rows.zip(taps).map(|(source, tap)| Line {
-            source: (source % kernel) * row,
-            weights: tap * kernel * c,
-        }));
+        self.lines.extend(
+            rows.zip(taps)
+                .map(|(source, tap)| Line { source: (source % kernel) * row, weights: tap * kernel * c }),
+        );
     }
 
     /// The kernel rows that meet the image at the last output row.

@@ -13,16 +13,23 @@ pub(super) fn add_up(partials: &[f32], rows: usize, columns: usize, transposed: 
         let here = ROWS.min(rows - first);
         // SAFETY: every part has rows of its own.
         let sum = unsafe { sum.part(first * columns..(first + here) * columns) };
-        sum.fill(0.0);
-        for partial in partials.chunks_exact(count.max(1)) {
-            if transposed {
-                for column in 0..columns {
+        if transposed {
+            for column in 0..columns {
+                // A few neighbours at a time stay in registers until all parts are added up.
+                let mut total = [0.0; ROWS];
+                for partial in partials.chunks_exact(count.max(1)) {
                     let values = &partial[column * rows + first..][..here];
-                    for (row, value) in values.iter().enumerate() {
-                        sum[row * columns + column] += value;
+                    for (total, value) in total.iter_mut().zip(values) {
+                        *total += value;
                     }
                 }
-            } else {
+                for (row, total) in total[..here].iter().enumerate() {
+                    sum[row * columns + column] = *total;
+                }
+            }
+        } else {
+            sum.fill(0.0);
+            for partial in partials.chunks_exact(count.max(1)) {
                 for (sum, value) in sum.iter_mut().zip(&partial[first * columns..]) {
                     *sum += value;
                 }

@@ -352,13 +352,15 @@ fn a_checkpoint_of_another_training_or_a_damaged_one_changes_nothing() {
 #[test]
 fn temporary_experiment() {
     let images = loader(16);
-    for (optimizer, rate) in [(RMSPROP, 0.01), (RMSPROP, 0.005), (RMSPROP, 0.003), (SGD, 0.05), (ADAMW, 4e-3)] {
+    for (optimizer, rate) in [(RMSPROP, 0.01), (RMSPROP, 0.005), (RMSPROP, 0.003), (SGD, 0.05), (ADAMW, 4e-3)]
+    {
         let of = |seed| {
             let (network, control) = (network(), Control::new(&STOP));
             fit(&network, &images, &recipe(optimizer, rate), seed, &control).expect("trained");
             evaluate(&network, &images, &control).expect("scored").score().accuracy()
         };
         let all: Vec<f64> = (0..12).map(of).collect();
-        std::fs::write(format!("/tmp/h4_exp_{rate}"), format!("{optimizer:?} {rate} {all:?}\n")).expect("disk");
+        std::fs::write(format!("/tmp/h4_exp_{rate}"), format!("{optimizer:?} {rate} {all:?}\n"))
+            .expect("disk");
     }
 }

@@ -77,15 +77,21 @@ pub(crate) struct PartMoments<'a> {
 
 impl Statistics {
     /// The statistics of a batch in parts, none of them empty.
-    pub(crate) fn merge<'a>(parts: impl Iterator<Item = PartMoments<'a>>, rows: usize, channels: usize) -> Self {
+    pub(crate) fn merge<'a>(
+        parts: impl Iterator<Item = PartMoments<'a>>,
+        rows: usize,
+        channels: usize,
+    ) -> Self {
         let mut columns = Vec::new();
         for part in parts {
             let count = part.rows as f64;
-            columns.extend(part.shift.iter().zip(part.sums).zip(part.squares).map(|((&shift, &sum), &square)| {
-                let (sum, square) = (f64::from(sum), f64::from(square));
-                let squares = (square - sum * sum / count).max(0.0);
-                Moments { count, mean: f64::from(shift) + sum / count, squares }
-            }));
+            columns.extend(part.shift.iter().zip(part.sums).zip(part.squares).map(
+                |((&shift, &sum), &square)| {
+                    let (sum, square) = (f64::from(sum), f64::from(square));
+                    let squares = (square - sum * sum / count).max(0.0);
+                    Moments { count, mean: f64::from(shift) + sum / count, squares }
+                },
+            ));
         }
         merge(&columns, channels, rows)
     }

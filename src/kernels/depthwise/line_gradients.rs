@@ -1,5 +1,7 @@
 //! Weight gradients from one row of the output gradient and the padded source rows under the kernel.
 
+#![expect(clippy::needless_range_loop, reason = "register tiles are unrolled over constant indices")]
+
 use super::super::simd::{Isa, Vectorised, load_cut, store_cut};
 use super::lines::Line;
 

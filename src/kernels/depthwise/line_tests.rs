@@ -78,7 +78,8 @@ fn a_row_of_targets_follows_the_definition(
         count,
         moments: Some(Moments { shift: &shift, sums: &mut sums, squares: &mut squares }),
     });
-    let written: Vec<f32> = target.chunks(target_step * channels).flat_map(|t| t[..channels].to_vec()).collect();
+    let written: Vec<f32> =
+        target.chunks(target_step * channels).flat_map(|t| t[..channels].to_vec()).collect();
     assert_close(&written, &expected, 1e-5);
     let untouched = target.chunks(target_step * channels).flat_map(|t| &t[channels..]);
     assert!(untouched.copied().all(f32::is_nan), "pixels between targets");

@@ -115,6 +115,6 @@ impl Planes<'_> {
 }
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
 mod line_tests;
+#[cfg(test)]
+mod tests;

@@ -84,7 +84,7 @@ impl Vectorised for Fill<'_> {
     }
 }
 
-/// Rows of the panel that are filled from every column before the next rows: their lines stay in the first cache.
+/// Rows of the panel that are filled before the next ones: what is read of every column stays in the first cache.
 const STRETCH: usize = 32;
 
 #[inline(always)]
@@ -92,9 +92,9 @@ fn fill_transposed(columns: &[f32], depth: usize, width: usize, to: &mut [f32]) 
     let filled = columns.len().checked_div(depth).unwrap_or(0);
     for start in (0..depth).step_by(STRETCH) {
         let end = (start + STRETCH).min(depth);
-        for (j, column) in columns.chunks_exact(depth).enumerate() {
-            for (i, &value) in (start..end).zip(&column[start..end]) {
-                to[i * width + j] = value;
+        for i in start..end {
+            for (to, column) in to[i * width..][..filled].iter_mut().zip(columns.chunks_exact(depth)) {
+                *to = column[i];
             }
         }
     }

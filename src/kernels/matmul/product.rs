@@ -1,8 +1,10 @@
 //! `product = left * right`, with the sums that batch norm needs taken on the way.
 
+#![expect(clippy::needless_range_loop, reason = "register tiles are unrolled over constant indices")]
+
 use super::super::simd::{Isa, Vectorised};
-use super::pack::{Packed, Panel};
 use super::for_each_rows;
+use super::pack::{Packed, Panel};
 
 /// Rows that pass all panels before the next rows: they stay in the first cache.
 const ROWS: usize = 64;

@@ -60,7 +60,11 @@ fn a_product_adds_to_what_is_there_and_takes_moments(#[case] sizes: [usize; 3]) 
 #[case(9, 7, 33)]
 #[case(64, 24, 16)]
 #[case(100, 40, 70)]
-fn a_transposed_product_takes_some_columns_of_the_left(#[case] rows: usize, #[case] p: usize, #[case] q: usize) {
+fn a_transposed_product_takes_some_columns_of_the_left(
+    #[case] rows: usize,
+    #[case] p: usize,
+    #[case] q: usize,
+) {
     let stride = p + 3;
     let (left, right) = (values(rows * stride, 1), values(rows * q, 2));
     let mut product = vec![0.25; p * q];

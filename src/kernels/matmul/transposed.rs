@@ -1,5 +1,7 @@
 //! `product += left^T * right`: the weight gradient of a 1x1 convolution.
 
+#![expect(clippy::needless_range_loop, reason = "register tiles are unrolled over constant indices")]
+
 use super::super::simd::{Isa, Vectorised, load_cut, store_cut};
 use super::{for_each_rows, panel_widths};
 

@@ -1,8 +1,8 @@
 //! Residual additions.
 
 use super::super::activation::{Activation, Function, with_function};
-use super::GROUP;
 use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, store_cut};
+use super::GROUP;
 use super::normalise::Affine;
 
 /// `y += x`.

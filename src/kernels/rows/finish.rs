@@ -4,8 +4,10 @@
 //! batch norm's parameters and of its input follow.
 
 use super::super::activation::{Activation, Function, with_function};
+use super::super::simd::{
+    Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut,
+};
 use super::GROUP;
-use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut};
 use super::normalise::Affine;
 
 /// What arrives at every row of an activation.

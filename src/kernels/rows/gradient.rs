@@ -1,7 +1,9 @@
 //! The gradient of what a batch norm reads: `dz = scale * du + slope * (z - centre) + shift`.
 
+use super::super::simd::{
+    Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut,
+};
 use super::GROUP;
-use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut};
 
 /// The per-channel constants of a batch norm's gradient, `[c]` each.
 #[derive(Clone, Copy)]

@@ -1,8 +1,10 @@
 //! `a = activation((z - centre) * scale + offset)`, times a gate.
 
 use super::super::activation::{Activation, Function, with_function};
+use super::super::simd::{
+    Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut,
+};
 use super::GROUP;
-use super::super::simd::{Isa, PerVectors, Vectorised, dispatch, for_each_vectors, load_cut, load_vectors, store_cut};
 
 /// The per-channel constants of a batch norm, `[c]` each.
 #[derive(Clone, Copy)]

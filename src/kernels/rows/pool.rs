@@ -91,11 +91,11 @@ impl PerVectors for ColumnProducts<'_> {
             let mut sum = [I::splat(0.0); N];
             let mut at = channel;
             for _ in 0..self.a.len() / channels {
-                for v in 0..N {
+                for (v, sum) in sum.iter_mut().enumerate() {
                     let at = at + v * I::LANES;
                     let a = load_cut::<I, CUT>(self.a.as_ptr().add(at), lanes);
                     let b = load_cut::<I, CUT>(self.b.as_ptr().add(at), lanes);
-                    sum[v] = I::fma(a, b, sum[v]);
+                    *sum = I::fma(a, b, *sum);
                 }
                 at += channels;
             }

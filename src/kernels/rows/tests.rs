@@ -124,8 +124,7 @@ fn finishing_gives_the_gradient_of_the_argument_and_its_sums(
 #[rstest]
 fn gradients_behind_a_batch_norm_and_column_products(#[values(1, 16, 24, 200)] c: usize) {
     let case = Case::new(4, c);
-    let slopes =
-        Slopes { centre: &case.centre, scale: &case.scale, slope: &case.offset, shift: &case.extra };
+    let slopes = Slopes { centre: &case.centre, scale: &case.scale, slope: &case.offset, shift: &case.extra };
     let mut dz = vec![f32::NAN; case.z.len()];
     norm_gradient(&case.d, &case.z, slopes, &mut dz);
     let [centre, scale, slope, shift] =
