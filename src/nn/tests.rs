@@ -122,6 +122,18 @@ fn flat(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().and_then(|t| t.to_vec1()).expect("values")
 }
 
+/// The network with its batch norms shifted, so that few values lie near the kink of a rectifier: there, rounding
+/// decides between a gradient and none, and batch norms over few values spread the difference.
+fn away_from_kinks(network: Network) -> Network {
+    for (name, info) in network.parameters().iter() {
+        if name.ends_with("bn.bias") {
+            let shifted = info.var.ones_like().and_then(|ones| ones * 2.0).expect("memory");
+            info.var.set(&shifted).expect("the same shape");
+        }
+    }
+    network
+}
+
 /// What the operators of the tape say about a network, against its planned execution.
 fn compare_with_the_tape(spec: &NetworkSpec, count: usize) {
     for recompute in [Recompute::Never, Recompute::Always] {
@@ -130,7 +142,7 @@ fn compare_with_the_tape(spec: &NetworkSpec, count: usize) {
 }
 
 fn compare_planned(spec: &NetworkSpec, count: usize, recompute: Recompute) {
-    let (plain, planned) = (network(spec, 3), network(spec, 3));
+    let (plain, planned) = (away_from_kinks(network(spec, 3)), away_from_kinks(network(spec, 3)));
     let (side, channels) = (spec.resolution as usize, spec.input_channels as usize);
     let pixels = pattern(count * side * side * channels, 1);
     let images = Tensor::from_slice(&pixels, (count, side, side, channels), &Device::Cpu).expect("memory");
@@ -175,13 +187,14 @@ fn compare_planned(spec: &NetworkSpec, count: usize, recompute: Recompute) {
 #[case("mnasnet_b1", 32, 2)]
 fn the_plan_agrees_with_the_tape(#[case] name: &str, #[case] side: u32, #[case] channels: u32) {
     let spec = NetworkSpec { resolution: side, input_channels: channels, ..small(name) };
-    compare_with_the_tape(&spec, 12);
-    compare_with_the_tape(&NetworkSpec { padding: spec::Padding::Symmetric, ..spec }, 7);
+    compare_with_the_tape(&spec, 16);
+    compare_with_the_tape(&NetworkSpec { padding: spec::Padding::Symmetric, ..spec }, 13);
 }
 
 #[rstest]
 #[case(&["conv_k3_s1_c9_relu", "conv_k5_s2_c12", "conv_k1_s2_c20_relu6", "ds_k7_s1_c20_relu", "ir_k7_s2_h50_c11_se3_relu"])]
 #[case(&["conv_k3_s1_c16_hswish", "conv_k3_s1_c16", "ir_k3_s1_h16_c16_relu", "ir_k9_s1_h40_c16_se8_hswish", "ir_k9_s2_h40_c16_relu"])]
+#[case(&["ds_k3_s1_c12_relu", "ir_k3_s1_h20_c16_relu6", "ir_k3_s1_h16_c16_hswish", "ds_k5_s2_c24_relu6"])]
 #[case(&["ir_k3_s1_h16_c16_relu", "ir_k3_s1_h16_c16_hswish", "ir_k5_s1_h20_c16_relu", "ir_k3_s1_h24_c30_proj_relu6", "ir_k1_s2_h30_c8_relu"])]
 fn unusual_blocks_agree_with_the_tape(#[case] blocks: &[&str]) {
     let blocks = blocks.iter().map(|block| block.parse().expect("a block")).collect();

@@ -123,7 +123,9 @@ impl Outline<'_> {
                 self.excites.insert(input, index);
                 Ok(input)
             }
-            (Operator::Depthwise(_), &[input]) if self.is_worth_recomputing(input) => {
+            (Operator::Depthwise(_), &[input])
+                if self.readers_of(node.inputs()[0].index()) == 1 && self.is_worth_recomputing(input) =>
+            {
                 Ok(self.recompute(index, input))
             }
             (_, &[input]) => {
@@ -160,6 +162,12 @@ impl Outline<'_> {
         let output = self.feature(shape, Source::Images);
         self.drafts.push(Draft { node, inputs, output, excite, expansion: None, recomputed: false });
         output
+    }
+
+    /// How many nodes read a node's output.
+    fn readers_of(&self, index: usize) -> usize {
+        let inputs = self.graph.nodes().iter().flat_map(|node| node.inputs());
+        inputs.filter(|input| input.index() == index).count()
     }
 
     /// Whether `feature` comes straight from a 1x1 convolution that costs less to repeat, row by row where it is read,
