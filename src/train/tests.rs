@@ -71,7 +71,9 @@ fn bits(network: &Network) -> Vec<u32> {
 #[test]
 fn every_optimizer_learns_an_easy_task() {
     for (optimizer, rate) in [(ADAMW, 4e-3), (SGD, 0.05), (RMSPROP, 0.01)] {
-        let accuracy = train(&network(), &recipe(optimizer, rate)).expect("trained");
+        // Half as many epochs leave RMSProp between 0.86 and 1, depending on the seed.
+        let recipe = Recipe { epochs: 12, ..recipe(optimizer, rate) };
+        let accuracy = train(&network(), &recipe).expect("trained");
         assert!(accuracy > 0.9, "{optimizer:?}: {accuracy}");
     }
 }
@@ -347,20 +349,4 @@ fn a_checkpoint_of_another_training_or_a_damaged_one_changes_nothing() {
         assert!(matches!(error, CheckpointError::Damaged { .. }), "{error}");
     }
     assert_eq!(bits(&fresh), before);
-}
-
-#[test]
-fn temporary_experiment() {
-    let images = loader(16);
-    for (optimizer, rate) in [(RMSPROP, 0.01), (RMSPROP, 0.005), (RMSPROP, 0.003), (SGD, 0.05), (ADAMW, 4e-3)]
-    {
-        let of = |seed| {
-            let (network, control) = (network(), Control::new(&STOP));
-            fit(&network, &images, &recipe(optimizer, rate), seed, &control).expect("trained");
-            evaluate(&network, &images, &control).expect("scored").score().accuracy()
-        };
-        let all: Vec<f64> = (0..12).map(of).collect();
-        std::fs::write(format!("/tmp/h4_exp_{rate}"), format!("{optimizer:?} {rate} {all:?}\n"))
-            .expect("disk");
-    }
 }
