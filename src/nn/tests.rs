@@ -141,30 +141,47 @@ fn compare_with_the_tape(spec: &NetworkSpec, count: usize) {
     }
 }
 
+/// Logits and gradients by the tape, on images `pixels`.
+fn by_tape(
+    network: &Network,
+    pixels: &[f32],
+    count: usize,
+    mode: Mode,
+    dlogits: &[f32],
+) -> [Vec<Vec<f32>>; 2] {
+    let shape = network.graph().image();
+    let [h, w, c] = [shape.height, shape.width, shape.channels].map(|d| d as usize);
+    let images = Tensor::from_slice(pixels, (count, h, w, c), &Device::Cpu).expect("memory");
+    let logits = network.forward(&images, mode).expect("forward");
+    let weighted = Tensor::from_slice(dlogits, logits.shape(), &Device::Cpu).and_then(|d| &logits * d);
+    let store = weighted.and_then(|t| t.sum_all()).and_then(|t| t.backward()).expect("backward");
+    let trained = network.parameters().iter().filter(|(_, info)| info.trained);
+    [vec![flat(&logits)], trained.map(|(name, info)| flat(store.get(&info.var).expect(name))).collect()]
+}
+
 fn compare_planned(spec: &NetworkSpec, count: usize, recompute: Recompute) {
-    let (plain, planned) = (away_from_kinks(network(spec, 3)), away_from_kinks(network(spec, 3)));
-    let (side, channels) = (spec.resolution as usize, spec.input_channels as usize);
-    let pixels = pattern(count * side * side * channels, 1);
-    let images = Tensor::from_slice(&pixels, (count, side, side, channels), &Device::Cpu).expect("memory");
+    let fresh = || away_from_kinks(network(spec, 3));
+    let (plain, planned) = (fresh(), fresh());
+    let pixels = pattern(count * (spec.resolution.pow(2) * spec.input_channels) as usize, 1);
     let mode = Mode::Train { seed: 5, step: 2 };
-    let expected = plain.forward(&images, mode).expect("forward");
-    let dlogits = pattern(expected.elem_count(), 7);
-    let weighted = Tensor::from_slice(&dlogits, expected.shape(), &Device::Cpu).and_then(|d| &expected * d);
-    let tape = weighted.and_then(|t| t.sum_all()).and_then(|t| t.backward()).expect("backward");
+    let dlogits = pattern(count * spec.classes as usize, 7);
+    let [logits, gradients] = by_tape(&plain, &pixels, count, mode, &dlogits);
+    // What a change of the images by no more than rounding does: deep networks over few values amplify it.
+    let nudged: Vec<f32> = pixels.iter().zip(pattern(pixels.len(), 3)).map(|(p, n)| p + 1e-7 * n).collect();
+    let [_, of_nudged] = by_tape(&fresh(), &nudged, count, mode, &dlogits);
 
     let mut engine = Engine::new(&planned, count + 1).expect("memory").recompute(recompute);
-    let logits = engine.forward(&pixels, mode).expect("forward").to_vec();
-    assert!(distance(&logits, &flat(&expected), 0.0) < 1e-4, "logits");
+    let found = engine.forward(&pixels, mode).expect("forward");
+    assert!(distance(found, &logits[0], 0.0) < 1e-4, "logits");
     engine.backward(&dlogits).expect("backward");
-    let trained: Vec<_> = plain.parameters().iter().filter(|(_, info)| info.trained).collect();
-    let of_tape: Vec<Vec<f32>> =
-        trained.iter().map(|(name, info)| flat(tape.get(&info.var).expect(name))).collect();
-    assert_eq!(engine.gradients().count(), of_tape.len());
+    assert_eq!(engine.gradients().count(), gradients.len());
     // A shift in front of a batch norm has no effect: its gradient is rounding alone, and small against others.
-    let largest = of_tape.iter().flatten().fold(0.0f32, |m, v| m.max(v.abs()));
-    for (((name, _), expected), found) in trained.iter().zip(&of_tape).zip(engine.gradients()) {
-        let distance = distance(found, expected, 0.02 * largest);
-        assert!(distance < 2e-3, "gradient of {name}: {distance}");
+    let floor = 0.02 * gradients.iter().flatten().fold(0.0f32, |m, v| m.max(v.abs()));
+    let names = plain.parameters().iter().filter(|(_, info)| info.trained).map(|(name, _)| name);
+    for (((name, expected), nudged), found) in names.zip(&gradients).zip(&of_nudged).zip(engine.gradients()) {
+        let (found, nudged) = (distance(found, expected, floor), distance(nudged, expected, floor));
+        assert!(found < 2e-3 + 8.0 * nudged, "gradient of {name}: {found}, rounding does {nudged}");
+        assert!(nudged < 0.05, "{name} is left to chance: {nudged}");
     }
     for ((name, a), (_, b)) in plain.parameters().iter().zip(planned.parameters().iter()) {
         if !a.trained {
@@ -172,6 +189,9 @@ fn compare_planned(spec: &NetworkSpec, count: usize, recompute: Recompute) {
             assert!(distance < 1e-3, "statistics {name}: {distance}");
         }
     }
+    let shape = plain.graph().image();
+    let shape = (count, shape.height as usize, shape.width as usize, shape.channels as usize);
+    let images = Tensor::from_slice(&pixels, shape, &Device::Cpu).expect("memory");
     let expected = flat(&plain.forward(&images, Mode::Evaluate).expect("forward"));
     let found = engine.forward(&pixels, Mode::Evaluate).expect("forward");
     assert!(distance(found, &expected, 0.0) < 1e-4, "evaluation");
@@ -209,7 +229,7 @@ proptest! {
     #[test]
     fn random_networks_agree_with_the_tape(
         blocks in prop::collection::vec(
-            (prop::sample::select(vec![1u32, 3, 5, 7]), 1u32..=2, 1u32..40, 1u32..24, any::<bool>(), 0..3),
+            (prop::sample::select(vec![1u32, 3, 5, 7]), 1u32..=2, 2u32..40, 2u32..24, any::<bool>(), 0..3),
             1..5,
         ),
         side in 9u32..24,
@@ -224,7 +244,7 @@ proptest! {
             resolution: side,
             ..small("mobilenet_v3_small")
         };
-        compare_with_the_tape(&spec, 9);
+        compare_with_the_tape(&spec, 16);
     }
 }
 

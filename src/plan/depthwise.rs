@@ -276,7 +276,7 @@ impl Depthwise {
             ring.size(),
             self.vertical.output * self.gradient_row(),
             self.rows_at_once() * wide,
-            narrow,
+            self.rows_at_once() * narrow,
             expanded,
         ];
         scratch::with(sizes, |[buffer, dz, rows, x, expanded]| {
@@ -304,7 +304,7 @@ impl Depthwise {
                 (Some(expansion), Some(scaled)) => {
                     // Rows that no output sees have no gradient here.
                     expanded[ring.entered().min(self.vertical.input) * wide..].fill(0.0);
-                    self.expansion_gradient(pass, expansion, scaled, image, dz, [rows, expanded], gains);
+                    self.expansion_gradient(pass, expansion, scaled, image, dz, [rows, x, expanded], gains);
                 }
                 _ => {
                     if let Some(edge) = self.edge {
@@ -332,7 +332,7 @@ impl Depthwise {
         scaled: &Packed,
         image: usize,
         dz: &[f32],
-        [rows, expanded]: [&mut [f32]; 2],
+        [rows, x, expanded]: [&mut [f32]; 3],
         gains: &mut Gains<'_>,
     ) {
         let [wide, _] = self.input_row();
@@ -351,9 +351,7 @@ impl Depthwise {
             }
             let first = (image * self.vertical.input + top) * width;
             let pixels = first..first + count * width;
-            // The rows of `expanded` are done with: they lend their place to the input.
-            let x =
-                expansion.input_rows(pass, pixels.clone(), &mut expanded[top * wide..(top + count) * wide]);
+            let x = expansion.input_rows(pass, pixels.clone(), x);
             let (p, q) = (narrow, self.channels);
             dispatch(TransposedProduct {
                 left: x,
