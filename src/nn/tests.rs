@@ -181,7 +181,7 @@ fn compare_planned(spec: &NetworkSpec, count: usize, recompute: Recompute) {
     for (((name, expected), nudged), found) in names.zip(&gradients).zip(&of_nudged).zip(engine.gradients()) {
         let (found, nudged) = (distance(found, expected, floor), distance(nudged, expected, floor));
         assert!(found < 2e-3 + 8.0 * nudged, "gradient of {name}: {found}, rounding does {nudged}");
-        assert!(nudged < 0.05, "{name} is left to chance: {nudged}");
+        assert!(nudged < 0.02, "{name} is left to chance: {nudged}");
     }
     for ((name, a), (_, b)) in plain.parameters().iter().zip(planned.parameters().iter()) {
         if !a.trained {
@@ -200,7 +200,6 @@ fn compare_planned(spec: &NetworkSpec, count: usize, recompute: Recompute) {
 #[rstest]
 #[case("mobilenet_v1_cifar", 16, 3)]
 #[case("mobilenet_v2", 47, 3)]
-#[case("mobilenet_v2_cifar", 17, 1)]
 #[case("mobilenet_v3_small", 45, 3)]
 #[case("mobilenet_v3_large", 41, 1)]
 #[case("mobilenet_v3_large_minimalistic", 33, 3)]
