@@ -18,8 +18,8 @@ BATCHES = 4
 MOMENTUM = 0.9
 
 # Where batch norm starts, by the activation behind it: most values lie away from kinks. At a kink roundings
-# decide which side a value is on, and the last maps of one pixel make a step of the loss of it: MobileNetV2
-# from shift 0 leaves float64 within five steps, whatever the learning rate.
+# decide which side a value is on, and the last maps of one pixel make a step of the loss of it: from shift 0,
+# MobileNetV2's losses in float32 and float64 part by 0.6 % within 20 steps even at a learning rate of 5e-6.
 SHIFTS = {nn.ReLU: 2.0, nn.ReLU6: 2.0, nn.Hardswish: 0.0}
 
 # Learning rates at which the loss falls and float32 still follows float64: see `check`.
