@@ -5,6 +5,7 @@
 //! [`graph::LayerGraph`] (operators with shapes) and [`nn::Network`]
 //! (parameters with forward and backward). `docs/architecture.md` draws the house.
 
+pub(crate) mod cholesky;
 pub mod cli;
 pub mod data;
 pub mod diagnostic;
@@ -12,6 +13,7 @@ pub mod differences;
 pub mod graph;
 pub mod kernels;
 pub mod latency;
+pub mod netadapt;
 pub mod nn;
 pub mod plan;
 pub mod report;

@@ -3,6 +3,7 @@
 mod exit;
 pub mod inspect;
 mod interrupt;
+pub mod netadapt;
 mod network_args;
 mod output;
 pub mod search;

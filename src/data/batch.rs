@@ -92,6 +92,11 @@ impl Loader {
         self.indices.len()
     }
 
+    /// Classes of the images in an epoch of evaluation, in order.
+    pub fn labels(&self) -> impl Iterator<Item = u32> {
+        self.indices.iter().map(|&index| self.dataset.labels()[index])
+    }
+
     /// Epoch `epoch` of training: shuffled by (seed, epoch), augmented by (seed, epoch, image), and mixed by (seed, epoch,
     /// number of the batch).
     ///
@@ -160,6 +165,13 @@ pub struct Batches {
 }
 
 impl Batches {
+    /// The same epoch from its batch `number` on, counted from 0.
+    #[must_use]
+    pub fn starting_at(self, number: usize) -> Self {
+        let next = number.saturating_mul(self.loader.batch_size.get()).min(self.order.len());
+        Self { next, ..self }
+    }
+
     /// Makes the batches on a thread of their own, up to two ahead.
     ///
     /// # Errors

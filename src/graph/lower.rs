@@ -1,13 +1,13 @@
 //! From `NetworkSpec` to operators: what each block consists of.
 
-use super::node::{BlockSpan, Node, NodeId, Place, Role};
+use super::node::{BlockSpan, Node, NodeId, Role};
 use super::ops::{
     Activate, Add, BatchNorm, Conv, Depthwise, Dropout, GlobalPool, Linear, Operation, Operator,
     SqueezeExcite,
 };
 use super::{LayerGraph, Receptive, Shape};
 use crate::spec::block::{self, Shortcut};
-use crate::spec::{Activation, BatchNormSpec, BlockSpec, NetworkSpec, Padding};
+use crate::spec::{Activation, BatchNormSpec, BlockSpec, NetworkSpec, Padding, Place};
 
 impl LayerGraph {
     /// The operators of a network.

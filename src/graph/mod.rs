@@ -1,8 +1,9 @@
 //! `LayerGraph`: the operators of a network with their shapes.
 //!
-//! The one place where shapes, multiply-adds, parameters and latency units
-//! are computed. Nodes are topological: inputs come before their users.
+//! The one place where shapes, multiply-adds, parameters, channel groups and
+//! latency units are computed. Nodes are topological: inputs come before their users.
 
+mod channel_groups;
 mod cost;
 mod lower;
 mod node;
@@ -10,9 +11,10 @@ pub mod ops;
 mod shape;
 mod unit;
 
+pub use channel_groups::{ChannelGroup, ChannelGroups, GroupId};
 pub use cost::Cost;
 pub use lower::Surroundings;
-pub use node::{BlockSpan, Node, NodeId, Place, Role};
+pub use node::{BlockSpan, Node, NodeId, Role};
 pub use shape::{Receptive, Shape};
 pub use unit::{LatencyUnit, UnitFamily, UnitKind};
 
@@ -63,6 +65,15 @@ impl LayerGraph {
             (Role::Image, _) | (_, None) => "image".to_owned(),
             (role, Some(span)) => format!("{}.{}", span.place, role.name()),
         }
+    }
+
+    /// Whether the other graph has the same operators in the same places, whatever their sizes.
+    pub fn has_structure_of(&self, other: &Self) -> bool {
+        let alike = |(a, b): (&Node, &Node)| {
+            std::mem::discriminant(&a.op) == std::mem::discriminant(&b.op)
+                && (a.role, a.block, a.inputs()) == (b.role, b.block, b.inputs())
+        };
+        self.nodes.len() == other.nodes.len() && self.nodes.iter().zip(&other.nodes).all(alike)
     }
 
     /// True for operators that hold no state and change no shape, which a

@@ -1,11 +1,10 @@
 //! Nodes, their names, and the blocks they belong to.
 
-use std::fmt;
 use std::ops::Range;
 
 use super::Shape;
 use super::ops::Operator;
-use crate::spec::BlockSpec;
+use crate::spec::{BlockSpec, Place};
 
 /// Index of a node in its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,30 +96,6 @@ impl Node {
     /// The nodes whose outputs it reads.
     pub fn inputs(&self) -> &[NodeId] {
         &self.inputs[..usize::from(self.input_count)]
-    }
-}
-
-/// Where a block stands in its network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// The first convolution.
-    Stem,
-    /// The n-th block of the body.
-    Block(u32),
-    /// The n-th block of the head.
-    Head(u32),
-    /// Dropout and the last linear layer.
-    Classifier,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stem => f.write_str("stem"),
-            Self::Block(n) => write!(f, "blocks.{n}"),
-            Self::Head(n) => write!(f, "head.{n}"),
-            Self::Classifier => f.write_str("classifier"),
-        }
     }
 }
 

@@ -8,8 +8,8 @@
 use std::fmt;
 
 use super::ops::Operator;
-use super::{BlockSpan, LayerGraph, Node, Place, Receptive, Shape};
-use crate::spec::{Activation, BlockSpec};
+use super::{BlockSpan, LayerGraph, Node, Receptive, Shape};
+use crate::spec::{Activation, BlockSpec, Place};
 
 /// What a latency unit computes; `op` in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]

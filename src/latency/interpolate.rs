@@ -19,12 +19,11 @@
 //! Invariants: predictions are positive and finite, depend on the set of rows and not on a seed or a thread, and
 //! carry a standard deviation. Hyper-parameters are constants, chosen on held-out rows of the Pixel 1 table.
 
-mod cholesky;
 mod cost_terms;
 mod field;
 mod nonnegative;
 
-use cholesky::{InverseCholesky, dot};
+use crate::cholesky::{InverseCholesky, dot};
 use cost_terms::{Channels, CostTrend};
 use field::{NOISE, Point};
 

@@ -133,12 +133,24 @@ impl LatencyTable {
         LatencyUnit { family: UnitFamily { activation: None, ..unit.family }, ..unit }
     }
 
+    /// The step of the channel counts that were measured: the greatest common divisor of all output and hidden
+    /// channels but those of classifiers, whose size the data decide. None for a table without such rows.
+    pub fn channel_step(&self) -> Option<u32> {
+        let measured = self.rows.keys().filter(|unit| unit.family.kind != UnitKind::Classifier);
+        let step = measured.flat_map(|unit| [unit.c_out, unit.expanded]).fold(0, greatest_common_divisor);
+        (step > 0).then_some(step)
+    }
+
     /// All rows in a fixed order.
     pub fn sorted_rows(&self) -> Vec<(LatencyUnit, Row)> {
         let mut rows: Vec<_> = self.rows.iter().map(|(unit, row)| (*unit, *row)).collect();
         rows.sort_by_key(|(unit, _)| *unit);
         rows
     }
+}
+
+fn greatest_common_divisor(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 /// The coordinates that a family's rows differ in.

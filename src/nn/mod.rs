@@ -9,7 +9,7 @@ mod weights;
 
 pub use engine::Engine;
 pub use network::{Mode, Network};
-pub use parameters::{Parameters, TensorInfo};
+pub use parameters::{Parameters, TensorInfo, Values};
 pub use planned::PlannedNetwork;
 pub use weights::{WeightsError, load_weights, save_weights};
 

@@ -4,7 +4,7 @@
 //! plain path: every operator is a candle tensor operation with a gradient.
 
 use super::ops;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, Values};
 use crate::graph::ops::{BatchNorm, Operator};
 use crate::graph::{LayerGraph, Node, Receptive, Shape};
 use crate::kernels::{self, Window};
@@ -47,8 +47,21 @@ impl Network {
     /// If candle cannot make a tensor.
     pub fn new(graph: LayerGraph, seed: u64) -> Result<Self> {
         let parameters = Parameters::initial(&graph, seed)?;
+        Ok(Self::of(graph, parameters))
+    }
+
+    /// A network with these values.
+    ///
+    /// # Errors
+    /// If a tensor is missing or of another size.
+    pub fn with_values(graph: LayerGraph, values: &Values) -> Result<Self> {
+        let parameters = Parameters::with_values(&graph, values)?;
+        Ok(Self::of(graph, parameters))
+    }
+
+    fn of(graph: LayerGraph, parameters: Parameters) -> Self {
         let names = graph.nodes().iter().map(|node| graph.name(node)).collect();
-        Ok(Self { graph, parameters, names })
+        Self { graph, parameters, names }
     }
 
     /// The network's operators.

@@ -21,6 +21,9 @@ pub struct TensorInfo {
     pub decayed: bool,
 }
 
+/// Values of tensors by path.
+pub type Values = BTreeMap<String, Vec<f32>>;
+
 /// All tensors of a network, by path (`blocks.3.expand.weight`).
 #[derive(Debug, Clone)]
 pub struct Parameters {
@@ -34,13 +37,38 @@ impl Parameters {
     /// # Errors
     /// If candle cannot make a tensor.
     pub fn initial(graph: &LayerGraph, seed: u64) -> Result<Self> {
+        Self::make(graph, |name, parameter| initial_values(name, parameter, seed))
+    }
+
+    /// Tensors for a graph with these values.
+    ///
+    /// # Errors
+    /// If a tensor is missing or of another size.
+    pub fn with_values(graph: &LayerGraph, values: &Values) -> Result<Self> {
+        Self::make(graph, |name, _| match values.get(name) {
+            Some(values) => Ok(values.clone()),
+            None => candle_core::bail!("there are no values for `{name}`"),
+        })
+    }
+
+    fn make(graph: &LayerGraph, values_of: impl Fn(&str, &Parameter) -> Result<Vec<f32>>) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for (name, parameter) in graph.parameters() {
-            let values = initial_values(&name, &parameter, seed)?;
+            let values = values_of(&name, &parameter)?;
             let var = Var::from_tensor(&Tensor::from_vec(values, parameter.shape.as_slice(), &Device::Cpu)?)?;
             tensors.insert(name, TensorInfo { var, trained: parameter.trained, decayed: parameter.decayed });
         }
         Ok(Self { tensors })
+    }
+
+    /// The values of all tensors.
+    ///
+    /// # Errors
+    /// If candle cannot read a tensor.
+    pub fn values(&self) -> Result<Values> {
+        let values =
+            self.iter().map(|(name, info)| Ok((name.to_owned(), info.var.flatten_all()?.to_vec1()?)));
+        values.collect()
     }
 
     /// The tensor with this path.

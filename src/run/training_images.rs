@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use miette::Diagnostic;
+use rand::seq::SliceRandom;
 
 use crate::data::{
     self, DataError, DataSource, Dataset, Format, ImageSize, Loader, Normalisation, TestOrigin,
 };
+use crate::seed;
 use crate::spec::NetworkSpec;
 
 /// The images in `folder`, or the embedded ones.
@@ -39,7 +41,7 @@ pub struct Misfit {
 }
 
 /// Images with their parts and their normalisation, which is fitted on the part that is trained on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TrainingImages {
     train: Arc<Dataset>,
     test: Arc<Dataset>,
@@ -151,6 +153,48 @@ impl TrainingImages {
     /// Never for images that were read.
     pub fn training(&self, batch: NonZeroUsize) -> Result<Loader, DataError> {
         Loader::new(Arc::clone(&self.train), &self.trained, &self.normalisation, batch)
+    }
+
+    /// The same images with all of the training part to train on; the normalisation stays.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        Self { trained: (0..self.train.len()).collect(), validated: Vec::new(), ..self.clone() }
+    }
+
+    /// The same images, but what is held out is neither trained on nor chosen by.
+    #[must_use]
+    pub fn without_validation(&self) -> Self {
+        Self { validated: Vec::new(), ..self.clone() }
+    }
+
+    /// Numbers of images to train on, to choose by and to test with.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        (self.trained.len(), self.validated.len(), self.test.len())
+    }
+
+    /// Classes of the test images, in order.
+    pub fn test_labels(&self) -> &[u32] {
+        self.test.labels()
+    }
+
+    /// The held-out images in an order drawn by `seed`, from the first on up to each of these shares of them.
+    ///
+    /// # Errors
+    /// If no images are held out.
+    pub fn validation_prefixes(
+        &self,
+        batch: NonZeroUsize,
+        shares: &[f64],
+        seed: u64,
+    ) -> Result<Vec<Loader>, DataError> {
+        let mut order = self.validated.clone();
+        order.shuffle(&mut seed::rng(seed, "run/validation", 0));
+        let prefix = |share: &f64| {
+            let count = ((share * order.len() as f64).round() as usize).clamp(1, order.len().max(1));
+            let images = order.get(..count).unwrap_or_default();
+            Loader::new(Arc::clone(&self.train), images, &self.normalisation, batch)
+        };
+        shares.iter().map(prefix).collect()
     }
 
     /// Batches to choose by, if images are held out.

@@ -28,6 +28,9 @@ pub struct TestReport {
     pub classes: Vec<String>,
     /// Images by class and prediction: `confusion[class][predicted]`.
     pub confusion: Confusion,
+    /// The predicted class of every test image, in order.
+    #[serde(default)]
+    pub predictions: Vec<u32>,
 }
 
 impl TestReport {
@@ -43,6 +46,7 @@ impl TestReport {
             accuracy: score.accuracy(),
             classes: class_names.to_vec(),
             confusion: evaluation.confusion.clone(),
+            predictions: evaluation.predictions.clone(),
         }
     }
 

@@ -29,6 +29,8 @@ pub struct Evaluation {
     pub loss: f64,
     /// Images by class and prediction.
     pub confusion: Confusion,
+    /// The predicted class of every image, in order.
+    pub predictions: Vec<u32>,
 }
 
 impl Evaluation {
@@ -56,6 +58,7 @@ pub(super) fn evaluate_with(
 ) -> Result<Evaluation, TrainError> {
     let classes = loader.dataset().classes();
     let mut confusion = Confusion::new(classes);
+    let mut predictions = Vec::with_capacity(loader.images());
     let mut loss_sum = 0.0;
     let (mut batches, mut batch) = (loader.evaluation(), Batch::default());
     while batches.next_into(&mut batch) {
@@ -63,8 +66,10 @@ pub(super) fn evaluate_with(
         let logits = engine.forward(&batch.pixels, Mode::Evaluate)?;
         loss_sum += batch.len() as f64 * loss(logits, Targets::hard(&batch.labels), classes)?;
         for (logits, &label) in logits.chunks_exact(classes).zip(&batch.labels) {
-            confusion.count(label as usize, most_likely(logits));
+            let predicted = most_likely(logits);
+            confusion.count(label as usize, predicted);
+            predictions.push(predicted as u32);
         }
     }
-    Ok(Evaluation { loss: loss_sum / confusion.total().max(1) as f64, confusion })
+    Ok(Evaluation { loss: loss_sum / confusion.total().max(1) as f64, confusion, predictions })
 }

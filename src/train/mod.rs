@@ -11,6 +11,7 @@ mod control;
 mod error;
 mod evaluate;
 mod fit;
+mod gradients;
 mod history;
 mod objective;
 mod optimizer;
@@ -19,6 +20,7 @@ mod recipe;
 mod recipe_file;
 mod schedule;
 mod shipped;
+mod state;
 mod trainer;
 
 pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
@@ -27,11 +29,13 @@ pub use control::{Control, EpochReport, StepReport};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, Score, evaluate};
 pub use fit::fit;
+pub use gradients::mean_gradients;
 pub use history::{EpochRecord, History, Measured};
 pub use recipe::{Distillation, OptimizerKind, Recipe};
 pub use recipe_file::RecipeFile;
 pub use schedule::{Decay, Schedule};
 pub use shipped::{RECIPES, load};
+pub use state::TrainingState;
 pub use trainer::Trainer;
 
 #[cfg(test)]

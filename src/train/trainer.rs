@@ -1,5 +1,7 @@
 //! The training loop, epoch by epoch.
 
+use std::ops::Range;
+
 use super::average::Average;
 use super::clip::clip_norm;
 use super::evaluate::{Evaluation, evaluate_with};
@@ -24,6 +26,8 @@ pub struct Trainer<'a> {
     pub(super) optimizer: Optimizer,
     pub(super) average: Option<Average>,
     pub(super) epochs_done: u32,
+    /// The step that the optimizer's moments began before.
+    pub(super) begun: u64,
 }
 
 impl<'a> Trainer<'a> {
@@ -49,6 +53,7 @@ impl<'a> Trainer<'a> {
             optimizer: Optimizer::new(parameters, recipe),
             average: recipe.ema.map(|decay| Average::new(parameters, decay)).transpose()?,
             epochs_done: 0,
+            begun: 0,
         })
     }
 
@@ -98,6 +103,33 @@ impl<'a> Trainer<'a> {
         })
     }
 
+    /// Trains some steps, counted from 0 over all epochs: step `s` sees the batch that a training of whole epochs would
+    /// see in it. Epochs done are not counted.
+    ///
+    /// # Errors
+    /// As [`Self::train_epoch`].
+    pub fn train_steps(&mut self, steps: Range<u64>, control: &Control<'_>) -> Result<(), TrainError> {
+        let per_epoch = self.images.training_steps() as u64;
+        let mut next = steps.start;
+        while next < steps.end {
+            let (epoch, first) = (next / per_epoch, (next % per_epoch) as usize);
+            let batches = self.images.training(self.recipe.augment, self.seed, epoch).starting_at(first);
+            for batch in batches.take((steps.end - next) as usize) {
+                control.check()?;
+                let Outcome { loss, .. } = self.step(&batch, next, per_epoch)?;
+                if !loss.is_finite() {
+                    return Err(TrainError::Diverged {
+                        loss,
+                        epoch: epoch as u32 + 1,
+                        step: next % per_epoch + 1,
+                    });
+                }
+                next += 1;
+            }
+        }
+        self.check_finite((next / per_epoch) as u32 + 1)
+    }
+
     /// One step, counted from 0. Where the loss is no number, the weights are left alone.
     fn step(&mut self, batch: &Batch, step: u64, steps_per_epoch: u64) -> Result<Outcome, TrainError> {
         let logits = self.engine.forward(&batch.pixels, Mode::Train { seed: self.seed, step })?;
@@ -108,7 +140,7 @@ impl<'a> Trainer<'a> {
                 clip_norm(&mut self.engine, largest);
             }
             let rate = self.recipe.learning_rate_at(step, steps_per_epoch);
-            self.optimizer.step(self.engine.gradients(), rate, step + 1)?;
+            self.optimizer.step(self.engine.gradients(), rate, step + 1 - self.begun)?;
             if let Some(average) = &mut self.average {
                 average.take_in(step + 1)?;
             }
@@ -195,7 +227,11 @@ impl<'a> Trainer<'a> {
         Ok(result)
     }
 
-    fn recalibrate(&mut self, control: &Control<'_>) -> Result<(), TrainError> {
+    /// Gives batch norm the statistics of the weights as they are, if the recipe says so.
+    ///
+    /// # Errors
+    /// If interrupted.
+    pub fn recalibrate(&mut self, control: &Control<'_>) -> Result<(), TrainError> {
         recalibrate(&mut self.engine, self.images, self.recipe, self.seed, control)
     }
 

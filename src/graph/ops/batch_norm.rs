@@ -1,6 +1,6 @@
 //! Batch normalisation (Ioffe and Szegedy 2015).
 
-use super::{Operation, Parameter};
+use super::{Axis, Operation, Parameter};
 use crate::graph::Shape;
 
 /// `y = (x - mean) / sqrt(var + eps) * weight + bias`, per channel.
@@ -20,11 +20,12 @@ impl Operation for BatchNorm {
     }
 
     fn parameters(&self) -> Vec<Parameter> {
+        let channels = (self.channels, Axis::Output);
         vec![
-            Parameter::bias("weight", self.channels, 1.0),
-            Parameter::bias("bias", self.channels, 0.0),
-            Parameter::statistic("running_mean", self.channels, 0.0),
-            Parameter::statistic("running_var", self.channels, 1.0),
+            Parameter::bias("weight", channels, 1.0),
+            Parameter::bias("bias", channels, 0.0),
+            Parameter::statistic("running_mean", channels, 0.0),
+            Parameter::statistic("running_var", channels, 1.0),
         ]
     }
 }

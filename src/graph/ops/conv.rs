@@ -1,6 +1,6 @@
 //! Full convolution without bias (a batch norm follows).
 
-use super::{Initial, Operation, Parameter};
+use super::{Axis, Coupling, Initial, Operation, Parameter};
 use crate::graph::{Receptive, Shape};
 
 /// Weights `[c_out, k, k, c_in]`.
@@ -29,8 +29,13 @@ impl Operation for Conv {
         self.output(input).pixels() * u64::from(self.c_out) * u64::from(self.fan_in())
     }
 
+    fn coupling(&self) -> Coupling {
+        Coupling::Own
+    }
+
     fn parameters(&self) -> Vec<Parameter> {
-        let k = self.receptive.kernel;
-        vec![Parameter::weight("weight", &[self.c_out, k, k, self.c_in], Initial::kaiming(self.fan_in()))]
+        let k = (self.receptive.kernel, Axis::Kernel);
+        let dims = [(self.c_out, Axis::Output), k, k, (self.c_in, Axis::Input)];
+        vec![Parameter::weight("weight", &dims, Initial::kaiming(self.fan_in()))]
     }
 }

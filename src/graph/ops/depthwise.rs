@@ -1,6 +1,6 @@
 //! Depthwise convolution without bias (a batch norm follows).
 
-use super::{Initial, Operation, Parameter};
+use super::{Axis, Initial, Operation, Parameter};
 use crate::graph::{Receptive, Shape};
 
 /// One k x k filter per channel, weights `[k, k, c]`.
@@ -24,6 +24,7 @@ impl Operation for Depthwise {
 
     fn parameters(&self) -> Vec<Parameter> {
         let k = self.receptive.kernel;
-        vec![Parameter::weight("weight", &[k, k, self.channels], Initial::kaiming(k * k))]
+        let dims = [(k, Axis::Kernel), (k, Axis::Kernel), (self.channels, Axis::Output)];
+        vec![Parameter::weight("weight", &dims, Initial::kaiming(k * k))]
     }
 }

@@ -1,6 +1,6 @@
 //! Linear layer with bias on pooled features.
 
-use super::{Initial, Operation, Parameter};
+use super::{Axis, Coupling, Initial, Operation, Parameter};
 use crate::graph::Shape;
 
 /// Weights `[c_out, c_in]`, bias `[c_out]`.
@@ -21,14 +21,13 @@ impl Operation for Linear {
         u64::from(self.c_in) * u64::from(self.c_out)
     }
 
+    fn coupling(&self) -> Coupling {
+        Coupling::Own
+    }
+
     fn parameters(&self) -> Vec<Parameter> {
-        vec![
-            Parameter::weight(
-                "weight",
-                &[self.c_out, self.c_in],
-                Initial::Normal(f64::from(self.c_in).sqrt().recip()),
-            ),
-            Parameter::bias("bias", self.c_out, 0.0),
-        ]
+        let (input, output) = ((self.c_in, Axis::Input), (self.c_out, Axis::Output));
+        let initial = Initial::Normal(f64::from(self.c_in).sqrt().recip());
+        vec![Parameter::weight("weight", &[output, input], initial), Parameter::bias("bias", output, 0.0)]
     }
 }

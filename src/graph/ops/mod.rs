@@ -1,7 +1,8 @@
 //! The operators of a layer graph, one file each.
 //!
-//! An operator answers for its output shape, its multiply-adds and its
-//! parameters; everything else (totals, latency units, modules) asks it.
+//! An operator answers for its output shape, the coupling of its channels, its
+//! multiply-adds and its parameters; everything else (totals, channel groups,
+//! latency units, modules) asks it.
 
 mod activate;
 mod add;
@@ -21,11 +22,20 @@ pub use conv::Conv;
 pub use depthwise::Depthwise;
 pub use dropout::Dropout;
 pub use linear::Linear;
-pub use parameter::{Initial, Parameter};
+pub use parameter::{Axis, Initial, Parameter};
 pub use pool::GlobalPool;
 pub use squeeze_excite::SqueezeExcite;
 
 use super::Shape;
+
+/// How an operator's output channels relate to those of its inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coupling {
+    /// They are the same channels, of all its inputs.
+    Kept,
+    /// They are channels of its own.
+    Own,
+}
 
 /// What every operator answers.
 pub trait Operation {
@@ -36,6 +46,16 @@ pub trait Operation {
     /// batch norm, activations, pooling and additions are not, as in the papers.
     fn madds(&self, _input: Shape) -> u64 {
         0
+    }
+
+    /// How its output channels relate to those of its inputs.
+    fn coupling(&self) -> Coupling {
+        Coupling::Kept
+    }
+
+    /// Channels that only the operator itself sees.
+    fn inner_channels(&self) -> Option<u32> {
+        None
     }
 
     /// Trained parameters and running statistics, in a fixed order.
@@ -91,6 +111,10 @@ impl Operation for Shape {
     fn output(&self, _input: Shape) -> Shape {
         *self
     }
+
+    fn coupling(&self) -> Coupling {
+        Coupling::Own
+    }
 }
 
 impl Operation for Operator {
@@ -100,6 +124,14 @@ impl Operation for Operator {
 
     fn madds(&self, input: Shape) -> u64 {
         self.operation().madds(input)
+    }
+
+    fn coupling(&self) -> Coupling {
+        self.operation().coupling()
+    }
+
+    fn inner_channels(&self) -> Option<u32> {
+        self.operation().inner_channels()
     }
 
     fn parameters(&self) -> Vec<Parameter> {

@@ -17,6 +17,19 @@ impl Initial {
     }
 }
 
+/// What a dimension of a tensor counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Axis {
+    /// Channels of the operator's input.
+    Input,
+    /// Channels of the operator's output.
+    Output,
+    /// Channels inside the operator, see [`super::Operation::inner_channels`].
+    Inner,
+    /// Positions of a kernel.
+    Kernel,
+}
+
 /// A tensor of an operator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
@@ -24,6 +37,8 @@ pub struct Parameter {
     pub name: &'static str,
     /// Dimensions.
     pub shape: Vec<usize>,
+    /// What each dimension counts.
+    pub axes: Vec<Axis>,
     /// Start value.
     pub initial: Initial,
     /// False for running statistics, which are measured and not trained.
@@ -34,32 +49,29 @@ pub struct Parameter {
 
 impl Parameter {
     /// A weight: trained and decayed.
-    pub fn weight(name: &'static str, shape: &[u32], initial: Initial) -> Self {
-        Self { name, shape: dims(shape), initial, trained: true, decayed: true }
-    }
-
-    /// A bias or batch-norm parameter: trained, not decayed.
-    pub fn bias(name: &'static str, channels: u32, value: f64) -> Self {
+    pub fn weight(name: &'static str, dims: &[(u32, Axis)], initial: Initial) -> Self {
         Self {
             name,
-            shape: dims(&[channels]),
-            initial: Initial::Constant(value),
+            shape: dims.iter().map(|&(size, _)| size as usize).collect(),
+            axes: dims.iter().map(|&(_, axis)| axis).collect(),
+            initial,
             trained: true,
-            decayed: false,
+            decayed: true,
         }
     }
 
+    /// A bias or batch-norm parameter: trained, not decayed.
+    pub fn bias(name: &'static str, dim: (u32, Axis), value: f64) -> Self {
+        Self { decayed: false, ..Self::weight(name, &[dim], Initial::Constant(value)) }
+    }
+
     /// A running statistic: neither trained nor decayed.
-    pub fn statistic(name: &'static str, channels: u32, value: f64) -> Self {
-        Self { trained: false, ..Self::bias(name, channels, value) }
+    pub fn statistic(name: &'static str, dim: (u32, Axis), value: f64) -> Self {
+        Self { trained: false, ..Self::bias(name, dim, value) }
     }
 
     /// Number of values.
     pub fn count(&self) -> u64 {
         self.shape.iter().map(|&d| d as u64).product()
     }
-}
-
-fn dims(shape: &[u32]) -> Vec<usize> {
-    shape.iter().map(|&d| d as usize).collect()
 }

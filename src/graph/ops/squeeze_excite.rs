@@ -1,6 +1,6 @@
 //! Squeeze-excite (Hu et al. 2018) in the form of MobileNetV3, section 5.3.
 
-use super::{Initial, Operation, Parameter};
+use super::{Axis, Initial, Operation, Parameter};
 use crate::graph::Shape;
 
 /// `x * hard_sigmoid(expand(relu(reduce(mean(x)))))`, per channel.
@@ -21,13 +21,18 @@ impl Operation for SqueezeExcite {
         2 * u64::from(self.channels) * u64::from(self.squeeze)
     }
 
+    fn inner_channels(&self) -> Option<u32> {
+        Some(self.squeeze)
+    }
+
     fn parameters(&self) -> Vec<Parameter> {
         let (c, s) = (self.channels, self.squeeze);
+        let (inner, output) = ((s, Axis::Inner), (c, Axis::Output));
         vec![
-            Parameter::weight("reduce.weight", &[s, c], Initial::kaiming(c)),
-            Parameter::bias("reduce.bias", s, 0.0),
-            Parameter::weight("expand.weight", &[c, s], Initial::kaiming(s)),
-            Parameter::bias("expand.bias", c, 0.0),
+            Parameter::weight("reduce.weight", &[inner, (c, Axis::Input)], Initial::kaiming(c)),
+            Parameter::bias("reduce.bias", inner, 0.0),
+            Parameter::weight("expand.weight", &[output, inner], Initial::kaiming(s)),
+            Parameter::bias("expand.bias", output, 0.0),
         ]
     }
 }

@@ -1,0 +1,218 @@
+//! `mbn-netadapt`: a network narrowed until it meets a budget.
+
+mod network;
+mod tabular;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, ValueEnum};
+use miette::Diagnostic;
+
+use super::{Exit, NetworkArgs, report_error};
+use crate::netadapt::{Importance, Rule, Step};
+use crate::run::FinalTraining;
+
+/// Narrow a trained network layer by layer until it meets a budget, keeping as
+/// much accuracy as possible, and compare the result with simpler ways to the
+/// same budget.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mbn-netadapt",
+    args_override_self = true,
+    version,
+    after_help = "Examples:
+  mbn-netadapt --budget 15ms
+  mbn-netadapt net.toml --weights best.safetensors --target phone.csv --data images/ --budget 12ms
+  mbn-netadapt mobilenet_v2 --budget 200M-madds --rule accuracy --step 2.5%*0.96
+  mbn-netadapt --tabular trained.csv --groups digits:widths --score acc0,acc1,acc2 --cost flops --budget 50%
+The same command goes on where an interrupted run stopped.
+Exit codes: 0 done, 1 error, 2 usage, 3 the budget can't be met, 130 interrupted."
+)]
+pub struct NetadaptArgs {
+    /// A network file, or a reference network
+    #[arg(default_value = "mobilenet_v3_small")]
+    network: String,
+    #[command(flatten)]
+    change: NetworkArgs,
+    /// The most the result may cost: 15ms, 30M-madds, 1.5M-params; with --tabular a share such as 50%
+    #[arg(long, value_name = "BUDGET")]
+    budget: String,
+    /// A latency table file, or the name of one in latency_tables/
+    #[arg(long, value_name = "TABLE", default_value = "pixel-latency.csv")]
+    target: String,
+    /// Weights of the network, trained on these images [default: it is trained first]
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class
+    /// [default: 12,000 images of Fashion-MNIST inside the program]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Which proposal wins an iteration
+    #[arg(long, value_name = "R", default_value = "slope")]
+    rule: RuleKind,
+    /// What an iteration saves of the network's cost: fixed (1%), or falling from
+    /// iteration to iteration (2.5%*0.96)
+    #[arg(long, value_name = "STEP", default_value = "1%", value_parser = Step::from_str)]
+    step: Step,
+    /// Training steps of a proposal
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    short_steps: u32,
+    /// Networks that go on after an iteration
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    beam: u32,
+    /// Exchanges to try at the budget: some groups grow back, others shrink
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    regrow: u32,
+    /// Which channels of a layer stay
+    #[arg(long, value_name = "I", default_value = "l2")]
+    importance: ImportanceKind,
+    /// What is done with the result in the end
+    #[arg(long = "final", value_name = "M", default_value = "finetune")]
+    final_training: FinalKind,
+    /// Epochs of that
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    final_epochs: u32,
+    /// Epochs that the network is trained first, where there are no weights
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    train_epochs: u32,
+    /// Let the result learn from the network that it was narrowed from
+    #[arg(long)]
+    distill: bool,
+    /// Other ways to the budget that the result is compared with
+    #[arg(long, value_name = "C", default_value = "all")]
+    controls: Controls,
+    /// A recipe file, or the name of one in recipes/
+    #[arg(long, value_name = "FILE", default_value = "small_images.toml")]
+    recipe: String,
+    /// Share of the training images held out to score proposals
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
+    validation: f64,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Proposals to train at once; the results are the same for any number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    jobs: Option<u32>,
+    /// The run folder [default: a name made of the options, in results/]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Print events as JSON lines on stdout
+    #[arg(long)]
+    json: bool,
+    /// Print only the result
+    #[arg(long, short, conflicts_with = "json")]
+    quiet: bool,
+    /// Run the loop on a table of trained networks instead of training
+    #[arg(long, value_name = "FILE", requires_all = ["groups", "score", "cost"], help_heading = "Tables of trained networks")]
+    tabular: Option<PathBuf>,
+    /// Columns with the widths: a,b,c or digits:COLUMN for one column with a digit a group
+    #[arg(long, value_name = "COLUMNS", requires = "tabular", help_heading = "Tables of trained networks")]
+    groups: Option<String>,
+    /// Columns with scores, one for each training of a network
+    #[arg(long, value_name = "COLUMNS", requires = "tabular", help_heading = "Tables of trained networks")]
+    score: Option<String>,
+    /// Column with the cost
+    #[arg(long, value_name = "COLUMN", requires = "tabular", help_heading = "Tables of trained networks")]
+    cost: Option<String>,
+    /// Evaluations in all: what narrowing leaves of them goes into exchanges [default: no exchanges]
+    #[arg(long, value_name = "N", requires = "tabular", help_heading = "Tables of trained networks",
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    evaluations: Option<u32>,
+    /// Runs, each with a seed of its own
+    #[arg(long, value_name = "N", requires = "tabular", default_value_t = 100, help_heading = "Tables of trained networks",
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    runs: u32,
+}
+
+/// Rules by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RuleKind {
+    /// Highest accuracy after the short training (Yang et al. 2018)
+    Accuracy,
+    /// Largest change of accuracy per cost saved (Howard et al. 2019)
+    Slope,
+}
+
+impl From<RuleKind> for Rule {
+    fn from(kind: RuleKind) -> Self {
+        match kind {
+            RuleKind::Accuracy => Self::Accuracy,
+            RuleKind::Slope => Self::Slope,
+        }
+    }
+}
+
+/// Importances by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ImportanceKind {
+    /// Euclidean norm of filters
+    L2,
+    /// Sum of absolute weights
+    L1,
+    /// Scale of batch norm
+    BnScale,
+    /// First-order Taylor estimate of the loss
+    Taylor,
+}
+
+impl From<ImportanceKind> for Importance {
+    fn from(kind: ImportanceKind) -> Self {
+        match kind {
+            ImportanceKind::L2 => Self::L2,
+            ImportanceKind::L1 => Self::L1,
+            ImportanceKind::BnScale => Self::BnScale,
+            ImportanceKind::Taylor => Self::Taylor,
+        }
+    }
+}
+
+/// Final trainings by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FinalKind {
+    /// Train on from its weights
+    Finetune,
+    /// Train again from fresh weights
+    Scratch,
+}
+
+impl From<FinalKind> for FinalTraining {
+    fn from(kind: FinalKind) -> Self {
+        match kind {
+            FinalKind::Finetune => Self::Finetune,
+            FinalKind::Scratch => Self::Scratch,
+        }
+    }
+}
+
+/// Which controls are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Controls {
+    /// Uniform shrinking, width multiplier, random widths
+    All,
+    /// None
+    None,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("a share is a number above 0 and below 1, such as 0.2".to_owned()),
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &NetadaptArgs) -> Exit {
+    let done = match &args.tabular {
+        Some(table) => tabular::run(args, table),
+        None => network::run(args),
+    };
+    match done {
+        Ok(exit) => exit,
+        Err(report) => {
+            let error: &dyn Diagnostic = report.as_ref();
+            report_error(error);
+            Exit::Error
+        }
+    }
+}

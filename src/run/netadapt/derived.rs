@@ -1,0 +1,157 @@
+//! `derived/`: tables and plots, rebuilt from the journal's records.
+
+use serde::Serialize;
+
+use super::record::{IterationRecord, ProposalState, SeedRecord};
+use super::run::{NetadaptRun, NetadaptRunError};
+use super::summary::{Summary, path};
+use crate::netadapt::{Phase, Problem, Resource};
+use crate::report::{AdaptationPlot, AdaptedNetwork, CostPoint, LayerWidths, WidthsPlot, write_csv};
+use crate::run::folder::RunFolder;
+
+/// A line of `proposals.csv`.
+#[derive(Serialize)]
+struct ProposalRow<'a> {
+    iteration: u32,
+    phase: Phase,
+    parent: u64,
+    group: &'a str,
+    from: Option<u32>,
+    to: Option<u32>,
+    cost: f64,
+    accuracy: Option<f64>,
+    images: usize,
+    steps: u64,
+    chosen: bool,
+    state: &'static str,
+}
+
+/// A line of `widths.csv`.
+#[derive(Serialize)]
+struct WidthRow<'a> {
+    group: &'a str,
+    from: u32,
+    to: u32,
+    saved: f64,
+    held_out_points: f64,
+}
+
+/// Writes all derived files.
+pub(super) fn write(
+    folder: &RunFolder,
+    run: &NetadaptRun<'_>,
+    seed: &SeedRecord,
+    iterations: &[IterationRecord],
+    widths: &[u32],
+    summary: &Summary,
+) -> Result<(), NetadaptRunError> {
+    let rows = iterations.iter().flat_map(|iteration| {
+        iteration.proposals.iter().map(move |proposal| ProposalRow {
+            iteration: iteration.iteration,
+            phase: iteration.phase,
+            parent: proposal.parent,
+            group: proposal.group.as_deref().unwrap_or(""),
+            from: proposal.from,
+            to: proposal.to,
+            cost: proposal.cost,
+            accuracy: proposal.accuracy,
+            images: proposal.images,
+            steps: proposal.steps,
+            chosen: proposal.chosen,
+            state: match proposal.state {
+                ProposalState::Scored => "scored",
+                ProposalState::Lost => "lost",
+                ProposalState::Failed { .. } => "failed",
+            },
+        })
+    });
+    write_csv(&folder.derived("proposals.csv"), rows)?;
+    let rows = summary.groups.iter().map(|change| WidthRow {
+        group: &change.group,
+        from: change.from,
+        to: change.to,
+        saved: change.saved,
+        held_out_points: change.points,
+    });
+    write_csv(&folder.derived("widths.csv"), rows)?;
+    let mut text = serde_json::to_string_pretty(summary).unwrap_or_default();
+    text.push('\n');
+    folder.write("derived/summary.json", text.as_bytes())?;
+    folder.write("derived/summary.txt", summary.text(&run.options.budget.to_string()).as_bytes())?;
+    adaptation_plot(run, seed, iterations, widths, summary).write(&folder.derived("adaptation"))?;
+    widths_plot(run, widths).write(&folder.derived("widths"))?;
+    Ok(())
+}
+
+fn percent(fraction: f64) -> f64 {
+    100.0 * fraction
+}
+
+fn adaptation_plot(
+    run: &NetadaptRun<'_>,
+    seed: &SeedRecord,
+    iterations: &[IterationRecord],
+    widths: &[u32],
+    summary: &Summary,
+) -> AdaptationPlot {
+    let options = run.options;
+    let scale = |cost: f64| cost / options.budget.resource.unit();
+    let point = |cost: f64, accuracy: f64| CostPoint { cost: scale(cost), accuracy: percent(accuracy) };
+    let tried = iterations.iter().flat_map(|iteration| &iteration.proposals);
+    AdaptationPlot {
+        title: "Accuracy against cost while the network is narrowed".to_owned(),
+        subtitle: format!(
+            "{} to {} on {}; {} iterations, {} proposals; seed {}",
+            run.problem.costed().name,
+            options.budget,
+            options.data,
+            summary.iterations,
+            summary.proposals,
+            options.seed
+        ),
+        cost_label: run.cost_label.to_owned(),
+        accuracy_label: "held-out accuracy after short training, %".to_owned(),
+        limit: Some(scale(options.budget.amount)),
+        tried: tried.filter_map(|p| Some(point(p.cost, p.accuracy?))).collect(),
+        path: path(seed, iterations, widths).iter().map(|stage| point(stage.cost, stage.accuracy)).collect(),
+        result_label: "test accuracy after the final training with its 95 % interval, %".to_owned(),
+        results: summary
+            .results
+            .iter()
+            .map(|result| {
+                let (low, high) = result.interval();
+                AdaptedNetwork {
+                    name: result.name.clone(),
+                    cost: scale(result.cost),
+                    accuracy: percent(result.accuracy()),
+                    low: percent(low),
+                    high: percent(high),
+                    highlighted: result.name == "NetAdapt",
+                }
+            })
+            .collect(),
+    }
+}
+
+fn widths_plot(run: &NetadaptRun<'_>, widths: &[u32]) -> WidthsPlot {
+    let groups = run.problem.groups().iter().zip(widths);
+    let unit = match run.options.budget.resource {
+        Resource::Latency => "ms",
+        Resource::Madds => "multiply-adds",
+        Resource::Params => "parameters",
+    };
+    WidthsPlot {
+        title: "Widths before and after".to_owned(),
+        subtitle: format!(
+            "{} narrowed to {} ({unit}) on {}; seed {}",
+            run.problem.costed().name,
+            run.options.budget,
+            run.options.data,
+            run.options.seed
+        ),
+        label: "channels".to_owned(),
+        layers: groups
+            .map(|(group, &after)| LayerWidths { name: group.name.clone(), before: group.full(), after })
+            .collect(),
+    }
+}

@@ -1,0 +1,218 @@
+//! What an adaptation tells while it works, and how that looks on a terminal.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use super::record::{IterationRecord, ProposalState, SeedRecord};
+use crate::netadapt::{Phase, Resource};
+use crate::run::observer::{JsonLines, Observer, human};
+
+/// Something that happened in an adaptation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum NetadaptEvent {
+    /// The run begins or goes on.
+    Started {
+        /// What will be done, one fact a line.
+        summary: Vec<String>,
+        /// What is limited.
+        resource: Resource,
+        /// The limit.
+        budget: f64,
+    },
+    /// Iterations were taken over from an earlier, unfinished run.
+    Resumed {
+        /// How many.
+        iterations: usize,
+    },
+    /// Something the user should know.
+    Warning {
+        /// The sentence.
+        message: String,
+    },
+    /// The network to start from is trained and scored.
+    Seed(SeedRecord),
+    /// An epoch of a longer training is done.
+    Epoch {
+        /// What is trained.
+        name: String,
+        /// Epoch, from 1.
+        epoch: u32,
+        /// Number of epochs.
+        epochs: u32,
+        /// Mean training loss.
+        loss: f64,
+        /// Training accuracy, as a fraction.
+        accuracy: f64,
+    },
+    /// A heat begins; too frequent for JSON lines.
+    #[serde(skip)]
+    Heat {
+        /// Iteration, from 1.
+        iteration: u32,
+        /// Heat, from 0.
+        heat: usize,
+        /// Proposals in it.
+        proposals: usize,
+    },
+    /// An iteration is done.
+    Iteration(IterationRecord),
+    /// A network saw the test images.
+    Tested {
+        /// Which one.
+        name: String,
+        /// Its accuracy, as a fraction.
+        accuracy: f64,
+    },
+    /// Everything is done.
+    Finished {
+        /// The run folder.
+        folder: String,
+    },
+}
+
+impl<W: Write + Send> Observer<NetadaptEvent> for JsonLines<W> {
+    fn notify(&self, event: &NetadaptEvent) {
+        if !matches!(event, NetadaptEvent::Heat { .. }) {
+            self.write(event);
+        }
+    }
+}
+
+/// A spinner with what is at work on a terminal, and a line for each iteration and epoch; all on stderr.
+#[derive(Debug)]
+pub struct NetadaptProgress {
+    bar: ProgressBar,
+    plain: bool,
+    state: Mutex<State>,
+}
+
+/// Where the loop is.
+#[derive(Debug)]
+struct State {
+    resource: Resource,
+    budget: f64,
+    /// Cost of the seed, and when the loop began at which cost.
+    seed: f64,
+    begun: Option<(Instant, f64)>,
+    cost: f64,
+}
+
+impl NetadaptProgress {
+    /// A spinner if stderr is a terminal.
+    pub fn stderr() -> Self {
+        let plain = !std::io::stderr().is_terminal();
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
+            bar.set_style(style);
+        }
+        if !plain {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
+        let state = State { resource: Resource::Latency, budget: 0.0, seed: 0.0, begun: None, cost: 0.0 };
+        Self { bar, plain, state: Mutex::new(state) }
+    }
+
+    fn say(&self, line: &str) {
+        if self.plain {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        } else {
+            self.bar.println(line);
+        }
+    }
+
+    fn iteration(&self, record: &IterationRecord) {
+        let Ok(mut state) = self.state.lock() else { return };
+        let line = iteration_line(record, state.resource);
+        let left = record.winner().filter(|_| record.phase == Phase::Narrow).and_then(|winner| {
+            state.cost = winner.cost;
+            let (since, from) = state.begun?;
+            let done = (from - winner.cost) / (from - state.budget);
+            let left = since.elapsed().as_secs_f64() * (1.0 / done.max(1e-3) - 1.0);
+            (winner.cost > state.budget).then(|| Duration::from_secs_f64(left.max(0.0)))
+        });
+        drop(state);
+        self.say(&match left {
+            Some(left) => format!("{line}; about {} to the budget", human(left)),
+            None => line,
+        });
+    }
+}
+
+/// An iteration in a line.
+pub(super) fn iteration_line(record: &IterationRecord, resource: Resource) -> String {
+    let word = match record.phase {
+        Phase::Narrow => "",
+        Phase::Exchange => " exchange,",
+        Phase::Fill => " filling up,",
+    };
+    let count = record.proposals.len();
+    let lost = record.proposals.iter().filter(|p| p.state == ProposalState::Lost).count();
+    let failed = record.proposals.iter().filter(|p| matches!(p.state, ProposalState::Failed { .. })).count();
+    let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };
+    let what = match record.winner() {
+        None => "no proposal has a result".to_owned(),
+        Some(winner) => {
+            let change = match (&winner.group, winner.from, winner.to) {
+                (Some(group), Some(from), Some(to)) => format!("{group} {from} -> {to}, "),
+                _ => String::new(),
+            };
+            format!("{change}{}, {:.1} %", resource.show(winner.cost), 100.0 * winner.accuracy.unwrap_or(0.0))
+        }
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("[{}]{word} {what} ({count} proposal{plural}, {lost} out early{failed})", record.iteration)
+}
+
+impl Observer<NetadaptEvent> for NetadaptProgress {
+    fn notify(&self, event: &NetadaptEvent) {
+        match event {
+            NetadaptEvent::Started { summary, resource, budget } => {
+                for line in summary {
+                    self.say(line);
+                }
+                if let Ok(mut state) = self.state.lock() {
+                    (state.resource, state.budget) = (*resource, *budget);
+                }
+            }
+            NetadaptEvent::Resumed { iterations } => {
+                self.say(&format!("going on after {iterations} finished iterations"));
+            }
+            NetadaptEvent::Warning { message } => self.say(&format!("warning: {message}")),
+            NetadaptEvent::Seed(seed) => {
+                if let Ok(mut state) = self.state.lock() {
+                    (state.seed, state.cost) = (seed.cost, seed.cost);
+                    self.say(&format!(
+                        "start: {}, {:.1} % of {} held-out images",
+                        state.resource.show(seed.cost),
+                        100.0 * seed.accuracy,
+                        seed.images
+                    ));
+                }
+            }
+            NetadaptEvent::Epoch { name, epoch, epochs, loss, accuracy } => {
+                self.say(&format!(
+                    "{name}: epoch {epoch}/{epochs}, loss {loss:.3}, {:.1} %",
+                    100.0 * accuracy
+                ));
+            }
+            NetadaptEvent::Heat { iteration, heat, proposals } => {
+                if let Ok(mut state) = self.state.lock() {
+                    let cost = state.cost;
+                    state.begun.get_or_insert_with(|| (Instant::now(), cost));
+                }
+                self.bar
+                    .set_message(format!("iteration {iteration}, heat {}: {proposals} proposals", heat + 1));
+            }
+            NetadaptEvent::Iteration(record) => self.iteration(record),
+            NetadaptEvent::Tested { name, accuracy } => {
+                self.say(&format!("{name}: test {:.1} %", 100.0 * accuracy));
+            }
+            NetadaptEvent::Finished { .. } => self.bar.finish_and_clear(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Every option of an adaptation as it was resolved.
+
+use serde::{Deserialize, Serialize};
+
+use crate::netadapt::{Importance, Limit, Rule, Step};
+use crate::spec::ArchId;
+use crate::train::Recipe;
+
+/// What happens to the narrowed network in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinalTraining {
+    /// It is trained on from its weights.
+    #[default]
+    Finetune,
+    /// It is trained from fresh weights.
+    Scratch,
+}
+
+/// The options that decide an adaptation's results; `run.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NetadaptOptions {
+    /// The network, as given.
+    pub network: String,
+    /// Identity of the network whose cost counts.
+    pub arch_id: ArchId,
+    /// Identity of the network that is trained on the images at hand.
+    pub trained_arch_id: ArchId,
+    /// The latency table, as given.
+    pub target: String,
+    /// The most the result may cost.
+    pub budget: Limit,
+    /// The folder of images, or the name of the embedded ones.
+    pub data: String,
+    /// The weights to start from, as given; trained first where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
+    /// Which proposal wins.
+    pub rule: Rule,
+    /// What an iteration saves.
+    pub step: Step,
+    /// Networks that go on after an iteration.
+    pub beam: usize,
+    /// Exchanges at the budget.
+    pub regrow: usize,
+    /// Which channels stay.
+    pub importance: Importance,
+    /// Training steps of a proposal.
+    pub short_steps: u64,
+    /// What is done with the result.
+    #[serde(rename = "final")]
+    pub final_training: FinalTraining,
+    /// Whether it learns from the network that it was narrowed from.
+    pub distill: bool,
+    /// Whether other ways to the budget are tried for comparison.
+    pub controls: bool,
+    /// Share of the training images held out to score proposals.
+    pub validation_share: f64,
+    /// Seed of everything.
+    pub seed: u64,
+    /// The recipe's name, as given.
+    pub recipe_name: String,
+    /// How the network is trained before, where it has no weights.
+    pub seed_recipe: Recipe,
+    /// How proposals are trained.
+    pub short_recipe: Recipe,
+    /// How the result is trained.
+    pub final_recipe: Recipe,
+}

@@ -1,0 +1,248 @@
+//! What an adaptation came to, for people and programs.
+
+use serde::Serialize;
+
+use super::gains::NetworkResult;
+use super::options::NetadaptOptions;
+use super::record::{IterationRecord, SeedRecord};
+use crate::netadapt::{Phase, Resource};
+use crate::report::{Align, Table};
+
+/// Iterations whose slope tells what the next step would cost.
+const LAST_ITERATIONS: usize = 3;
+
+/// What became of a group.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupChange {
+    /// Its name.
+    pub group: String,
+    /// Channels of the seed.
+    pub from: u32,
+    /// Channels of the result.
+    pub to: u32,
+    /// Cost saved by the iterations that narrowed it.
+    pub saved: f64,
+    /// Change of accuracy on held-out images in these iterations, in percentage points: noise and the training of all
+    /// layers are in it.
+    pub points: f64,
+}
+
+/// Everything that was found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// What is limited.
+    pub resource: Resource,
+    /// Cost of the seed.
+    pub seed_cost: f64,
+    /// Cost of the result.
+    pub cost: f64,
+    /// Held-out accuracy of the seed.
+    pub seed_accuracy: f64,
+    /// Held-out accuracy of the result before its final training.
+    pub accuracy: f64,
+    /// Iterations.
+    pub iterations: usize,
+    /// Proposals trained, and those that were out of the race early.
+    pub proposals: usize,
+    /// See `proposals`.
+    pub lost: usize,
+    /// Percentage points of held-out accuracy that one more unit of cost would take away at the slope of the last
+    /// iterations; none where they lost nothing that can be told.
+    pub next_unit_points: Option<f64>,
+    /// All groups, in network order.
+    pub groups: Vec<GroupChange>,
+    /// The seed where it was tested, then the result and what it is compared with.
+    pub results: Vec<NetworkResult>,
+}
+
+impl Summary {
+    pub(super) fn new(
+        options: &NetadaptOptions,
+        seed: &SeedRecord,
+        iterations: &[IterationRecord],
+        widths: &[u32],
+        results: Vec<NetworkResult>,
+    ) -> Self {
+        let resource = options.budget.resource;
+        let path = path(seed, iterations, widths);
+        let mut groups: Vec<GroupChange> = seed
+            .groups
+            .iter()
+            .zip(seed.widths.iter().zip(widths))
+            .map(|(group, (&from, &to))| GroupChange {
+                group: group.clone(),
+                from,
+                to,
+                saved: 0.0,
+                points: 0.0,
+            })
+            .collect();
+        for pair in path.windows(2) {
+            let [before, after] = pair else { continue };
+            let changed = groups.iter_mut().find(|change| Some(&change.group) == after.group.as_ref());
+            if let Some(change) = changed {
+                change.saved += before.cost - after.cost;
+                change.points += 100.0 * (after.accuracy - before.accuracy);
+            }
+        }
+        let all = || iterations.iter().flat_map(|iteration| &iteration.proposals);
+        let end = path.last();
+        Self {
+            resource,
+            seed_cost: seed.cost,
+            cost: end.map_or(seed.cost, |end| end.cost),
+            seed_accuracy: seed.accuracy,
+            accuracy: end.map_or(seed.accuracy, |end| end.accuracy),
+            iterations: iterations.len(),
+            proposals: all().count(),
+            lost: all().filter(|p| p.state == super::record::ProposalState::Lost).count(),
+            next_unit_points: next_unit(&path, resource),
+            groups,
+            results,
+        }
+    }
+
+    /// Tables and sentences.
+    pub fn text(&self, budget: &str) -> String {
+        let resource = self.resource;
+        let mut text = format!(
+            "{} -> {} (budget {budget}) in {} iterations, {} proposals, {} of them out early\n\n",
+            resource.show(self.seed_cost),
+            resource.show(self.cost),
+            self.iterations,
+            self.proposals,
+            self.lost
+        );
+        text += &self.groups_table();
+        text += "\n";
+        if let Some(points) = self.next_unit_points {
+            text += &format!(
+                "one more {} would cost about {points:.2} points of held-out accuracy, at the slope of the last iterations\n",
+                resource.unit_name()
+            );
+        } else {
+            text += &format!(
+                "the last iterations lost no accuracy: what one more {} would cost can't be told from them\n",
+                resource.unit_name()
+            );
+        }
+        text + "\n" + &self.results_table() + &self.verdict()
+    }
+
+    fn groups_table(&self) -> String {
+        let mut table = Table::new([
+            ("layers", Align::Left),
+            ("channels", Align::Right),
+            ("kept", Align::Number),
+            ("saved", Align::Number),
+            ("held-out accuracy", Align::Number),
+        ]);
+        for change in self.groups.iter().filter(|change| change.from != change.to || change.saved != 0.0) {
+            table.row([
+                change.group.clone(),
+                format!("{} -> {}", change.from, change.to),
+                format!("{:.0} %", 100.0 * f64::from(change.to) / f64::from(change.from)),
+                self.resource.show(change.saved),
+                format!("{:+.2} points", change.points),
+            ]);
+        }
+        let unchanged = self.groups.iter().filter(|change| change.from == change.to).count();
+        format!("{table}{unchanged} of {} groups stay as they are\n", self.groups.len())
+    }
+
+    fn results_table(&self) -> String {
+        let mut table = Table::new([
+            ("trained to the end", Align::Left),
+            (self.cost_name(), Align::Number),
+            ("test", Align::Number),
+            ("95 % interval", Align::Number),
+            ("gain of NetAdapt over it", Align::Left),
+        ]);
+        for result in &self.results {
+            let (low, high) = result.interval();
+            let gain = result.gain.map_or_else(String::new, |gain| {
+                format!("{:+.2} ± {:.2} points: {}", gain.points, gain.half_interval, gain.verdict())
+            });
+            table.row([
+                result.name.clone(),
+                self.resource.show(result.cost),
+                format!("{:.2} %", 100.0 * result.accuracy()),
+                format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high),
+                gain,
+            ]);
+        }
+        table.to_string()
+    }
+
+    fn cost_name(&self) -> &'static str {
+        match self.resource {
+            Resource::Latency => "latency",
+            Resource::Madds => "MAdds",
+            Resource::Params => "params",
+        }
+    }
+
+    fn verdict(&self) -> String {
+        let gains: Vec<_> = self.results.iter().filter_map(|r| Some((r.name.as_str(), r.gain?))).collect();
+        let Some((name, least)) = gains.iter().min_by(|a, b| a.1.points.total_cmp(&b.1.points)) else {
+            return String::new();
+        };
+        if gains.iter().all(|(_, gain)| gain.is_gain()) {
+            format!("gain over every control; the least is {:+.2} points over {name}\n", least.points)
+        } else {
+            format!(
+                "no gain over every control: {:+.2} ± {:.2} points over {name}\n",
+                least.points, least.half_interval
+            )
+        }
+    }
+}
+
+/// A network on the way from the seed to the result.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stage {
+    pub(super) group: Option<String>,
+    pub(super) cost: f64,
+    pub(super) accuracy: f64,
+    pub(super) phase: Option<Phase>,
+    key: u64,
+    parent: Option<u64>,
+}
+
+/// The way from the seed to the network of these widths, which was told last among equals.
+pub(super) fn path(seed: &SeedRecord, iterations: &[IterationRecord], widths: &[u32]) -> Vec<Stage> {
+    let start =
+        Stage { group: None, cost: seed.cost, accuracy: seed.accuracy, phase: None, key: 0, parent: None };
+    let mut known = vec![(seed.widths.as_slice(), start)];
+    let mut key = 0;
+    for iteration in iterations {
+        for proposal in &iteration.proposals {
+            key += 1;
+            let (group, cost, parent) = (proposal.group.clone(), proposal.cost, Some(proposal.parent));
+            let accuracy = proposal.accuracy.unwrap_or(0.0);
+            let phase = Some(iteration.phase);
+            if proposal.chosen {
+                known.push((&proposal.widths, Stage { group, cost, accuracy, phase, key, parent }));
+            }
+        }
+    }
+    let mut way = Vec::new();
+    let mut next = known.iter().rev().find(|(of, _)| *of == widths).map(|(_, stage)| stage);
+    while let Some(stage) = next {
+        way.push(stage.clone());
+        next = known.iter().find(|(_, other)| Some(other.key) == stage.parent).map(|(_, stage)| stage);
+    }
+    way.reverse();
+    way
+}
+
+/// Percentage points lost per unit of cost over the last iterations that narrowed.
+fn next_unit(path: &[Stage], resource: Resource) -> Option<f64> {
+    let narrowed: Vec<&Stage> =
+        path.iter().filter(|stage| matches!(stage.phase, None | Some(Phase::Narrow))).collect();
+    let last = narrowed.last()?;
+    let first = narrowed.iter().rev().nth(LAST_ITERATIONS.min(narrowed.len() - 1))?;
+    let lost = 100.0 * (first.accuracy - last.accuracy);
+    let saved = (first.cost - last.cost) / resource.unit();
+    (saved > 0.0 && lost > 0.0).then(|| lost / saved)
+}
