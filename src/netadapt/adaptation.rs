@@ -18,7 +18,7 @@ use rand::seq::index::sample;
 use serde::{Deserialize, Serialize};
 
 use super::problem::{Problem, with_width};
-use super::rule::{Line, Rule};
+use super::rule::Rule;
 use super::schedule::Step;
 use super::surrogate::{Observation, Surrogate};
 use crate::seed;
@@ -48,7 +48,8 @@ pub struct AdaptationOptions {
     pub exchanges: usize,
     /// Whether the rest of the budget is filled up.
     pub fill: bool,
-    /// Whether networks are trained on from their parents, so that later ones have been trained for longer.
+    /// Whether networks are trained on from their parents: later ones have then been trained for longer, and changes of
+    /// accuracy are measured against the parent trained for as many steps.
     pub inherits: bool,
     /// Networks within the budget that are kept, at least `beam`.
     pub kept: usize,
@@ -83,6 +84,24 @@ pub enum Phase {
     Fill,
 }
 
+/// What a proposal's accuracy is compared with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reference {
+    /// Nothing: its score is its accuracy.
+    None,
+    /// A network that was evaluated before.
+    Member {
+        /// Its key.
+        key: u64,
+        /// Its accuracy.
+        accuracy: f64,
+    },
+    /// The pacer at this position of the round: its parent as it is, trained as much as the proposal. The parent's own
+    /// accuracy was the best of a round and is higher than it deserves; against it, every proposal seems to lose some
+    /// accuracy, and those that save most seem to lose it cheapest.
+    Pacer(usize),
+}
+
 /// A network to evaluate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {
@@ -96,10 +115,12 @@ pub struct Proposal {
     pub widths: Vec<u32>,
     /// Its cost.
     pub cost: f64,
-    /// How it is scored.
-    pub line: Line,
-    /// Key of the network that the score refers to.
-    pub reference: Option<u64>,
+    /// What its accuracy is compared with.
+    pub reference: Reference,
+    /// Worth of a unit of accuracy in its score.
+    pub weight: f64,
+    /// Whether it only serves others as their reference.
+    pub is_pacer: bool,
 }
 
 /// Networks to evaluate, the better ones of which go on.
@@ -210,14 +231,15 @@ impl<'p> Adaptation<'p> {
             self.tried.insert(proposal.widths.clone());
             let key = self.next_key;
             self.next_key += 1;
-            if let Outcome::Scored(accuracy) = *outcome {
+            if let (false, Outcome::Scored(accuracy)) = (proposal.is_pacer, *outcome) {
                 let parent = self.members().find(|member| member.key == proposal.parent);
                 let effort =
                     parent.map_or(0.0, |parent| parent.effort) + f64::from(u8::from(self.options.inherits));
                 let (widths, cost) = (proposal.widths.clone(), proposal.cost);
                 let member = Member { key, widths, cost, accuracy, effort };
                 self.observe(&member);
-                scored.push((at, proposal.line.score(accuracy), member));
+                let score = (accuracy - self.reference(proposal, outcomes)) * proposal.weight;
+                scored.push((at, score, member));
             }
         }
         // Ties keep the order of the proposals.
@@ -236,6 +258,17 @@ impl<'p> Adaptation<'p> {
             }
         }
         chosen
+    }
+
+    fn reference(&self, proposal: &Proposal, outcomes: &[Outcome]) -> f64 {
+        match proposal.reference {
+            Reference::None => 0.0,
+            Reference::Member { accuracy, .. } => accuracy,
+            Reference::Pacer(at) => match outcomes.get(at) {
+                Some(&Outcome::Scored(accuracy)) => accuracy,
+                _ => self.members().find(|m| m.key == proposal.parent).map_or(0.0, |parent| parent.accuracy),
+            },
+        }
     }
 
     /// The result so far: the most accurate network within the budget, by the model where exchanges were tried.
@@ -284,12 +317,43 @@ impl<'p> Adaptation<'p> {
         }
     }
 
-    /// How a network is scored that comes from `parent`. Within a beam, slopes are those from the seed: networks of
-    /// several parents are compared by all that was lost and saved on their way.
-    fn line(&self, parent: &Member, cost: f64) -> (Line, Option<u64>) {
-        let reference = if self.options.beam > 1 { &self.seed } else { parent };
-        let line = self.options.rule.line(reference.accuracy, reference.cost - cost);
-        (line, line.reference.map(|_| reference.key))
+    /// A proposal that narrows one group of `parent`. Within a beam, slopes are those from the seed: networks of several
+    /// parents are compared by all that was lost and saved on their way.
+    fn narrowing(&self, parent: &Member, group: usize, widths: Vec<u32>, cost: f64) -> Proposal {
+        let origin = if self.options.beam > 1 { &self.seed } else { parent };
+        let reference = match self.options.rule.is_relative() {
+            false => Reference::None,
+            // The pacer comes first.
+            true if self.is_paced() => Reference::Pacer(0),
+            true => Reference::Member { key: origin.key, accuracy: origin.accuracy },
+        };
+        Proposal {
+            parent: parent.key,
+            group: Some(group),
+            from: Some(parent.widths[group]),
+            widths,
+            cost,
+            reference,
+            weight: self.options.rule.weight(origin.cost - cost),
+            is_pacer: false,
+        }
+    }
+
+    fn is_paced(&self) -> bool {
+        self.options.rule.is_relative() && self.options.inherits && self.options.beam == 1
+    }
+
+    fn pacer(parent: &Member) -> Proposal {
+        Proposal {
+            parent: parent.key,
+            group: None,
+            from: None,
+            widths: parent.widths.clone(),
+            cost: parent.cost,
+            reference: Reference::None,
+            weight: 1.0,
+            is_pacer: true,
+        }
     }
 
     /// For each network above the budget and each group, the widest width that saves the step: the rest of the way to
@@ -307,14 +371,14 @@ impl<'p> Adaptation<'p> {
                         continue;
                     };
                     if !self.tried.contains(&widths) && seen.insert(widths.clone()) {
-                        let (line, reference) = self.line(parent, cost);
-                        let (from, group) = (Some(parent.widths[group]), Some(group));
-                        let parent = parent.key;
-                        proposals.push(Proposal { parent, group, from, widths, cost, line, reference });
+                        proposals.push(self.narrowing(parent, group, widths, cost));
                     }
                 }
             }
             if let (false, Some(first)) = (proposals.is_empty(), self.front.first()) {
+                if self.is_paced() {
+                    proposals.insert(0, Self::pacer(first));
+                }
                 return Some((target_of(first), proposals));
             }
         }
@@ -341,9 +405,16 @@ impl<'p> Adaptation<'p> {
                 let widths = with_width(&parent.widths, group, level);
                 let cost = self.problem.cost(&widths)?;
                 let fits = cost <= self.options.limit && cost > parent.cost;
-                let (from, group) = (Some(parent.widths[group]), Some(group));
-                let (line, reference) = (Line::ACCURACY, None);
-                fits.then_some(Proposal { parent: parent.key, group, from, widths, cost, line, reference })
+                fits.then(|| Proposal {
+                    parent: parent.key,
+                    group: Some(group),
+                    from: Some(parent.widths[group]),
+                    widths,
+                    cost,
+                    reference: Reference::None,
+                    weight: 1.0,
+                    is_pacer: false,
+                })
             })
         };
         (0..parent.widths.len()).filter_map(grown).collect()
@@ -377,8 +448,16 @@ impl<'p> Adaptation<'p> {
         let (_, widths, cost) = promising.max_by(|a, b| a.0.total_cmp(&b.0))?;
         let changed = |member: &&Member| member.widths.iter().zip(&widths).filter(|(a, b)| a != b).count();
         let parent = self.arrived.iter().min_by_key(changed)?.key;
-        let (group, from, line, reference) = (None, None, Line::ACCURACY, None);
-        Some(Proposal { parent, group, from, widths, cost, line, reference })
+        Some(Proposal {
+            parent,
+            group: None,
+            from: None,
+            widths,
+            cost,
+            reference: Reference::None,
+            weight: 1.0,
+            is_pacer: false,
+        })
     }
 
     fn exchanged_widths(&self, widths: &[u32], rng: &mut impl Rng) -> Vec<u32> {

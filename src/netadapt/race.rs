@@ -7,13 +7,14 @@
 //! lies below zero (Maron and Moore's Hoeffding races, with the normal
 //! approximation for means of many images).
 
-use super::rule::Line;
-
 /// Confidence with which one contestant is told to be worse than another.
 pub const CONFIDENCE: f64 = 0.95;
 
 /// Quantile of the normal distribution at [`CONFIDENCE`].
 const QUANTILE: f64 = 1.644_853_626_951_472_2;
+
+/// With fewer images, the mean of their differences is too far from normal to be judged.
+const FEWEST_IMAGES: usize = 30;
 
 /// A contestant so far.
 #[derive(Debug, Clone, Copy)]
@@ -22,15 +23,15 @@ pub struct Contestant<'a> {
     pub right: &'a [bool],
     /// The same of the network that its score refers to, if it does; at least as many images.
     pub reference: Option<&'a [bool]>,
-    /// How its score follows from accuracy.
-    pub line: Line,
+    /// Worth of a unit of accuracy in its score.
+    pub weight: f64,
 }
 
 impl Contestant<'_> {
     /// What an image adds to the score, times the number of images.
     fn mark(&self, image: usize) -> f64 {
         let hit = |right: &[bool]| f64::from(u8::from(right[image]));
-        (hit(self.right) - self.reference.map_or(0.0, hit)) * self.line.weight
+        (hit(self.right) - self.reference.map_or(0.0, hit)) * self.weight
     }
 
     fn score(&self, images: usize) -> f64 {
@@ -43,7 +44,7 @@ impl Contestant<'_> {
 /// Only images that all have seen are compared.
 pub fn losers(contestants: &[Contestant<'_>], winners: usize) -> Vec<usize> {
     let images = contestants.iter().map(|c| c.right.len()).min().unwrap_or(0);
-    if images < 2 || contestants.len() <= winners {
+    if images < FEWEST_IMAGES || contestants.len() <= winners {
         return Vec::new();
     }
     let mut order: Vec<usize> = (0..contestants.len()).collect();
@@ -66,7 +67,7 @@ fn is_worse(one: &Contestant<'_>, other: &Contestant<'_>, images: usize) -> bool
     let mean = differences.iter().sum::<f64>() / count;
     let squares: f64 = differences.iter().map(|d| (d - mean).powi(2)).sum();
     // One more image on which the two differ: a run of equal images must not look like certainty.
-    let unseen = one.line.weight.powi(2).max(other.line.weight.powi(2));
+    let unseen = one.weight.powi(2).max(other.weight.powi(2));
     let deviation = ((squares + unseen) / (count - 1.0) / count).sqrt();
     mean + QUANTILE * deviation < 0.0
 }
@@ -84,7 +85,7 @@ mod tests {
 
     fn contest(rights: &[Vec<bool>], winners: usize) -> Vec<usize> {
         let contestants: Vec<_> =
-            rights.iter().map(|right| Contestant { right, reference: None, line: Line::ACCURACY }).collect();
+            rights.iter().map(|right| Contestant { right, reference: None, weight: 1.0 }).collect();
         losers(&contestants, winners)
     }
 
@@ -104,11 +105,8 @@ mod tests {
         let races = 2000;
         for race in 0..races {
             let rights = [hits(0.8, 300, 2 * race), hits(0.8, 300, 2 * race + 1)];
-            let [a, b] = [&rights[0], &rights[1]].map(|right| Contestant {
-                right,
-                reference: None,
-                line: Line::ACCURACY,
-            });
+            let [a, b] =
+                [&rights[0], &rights[1]].map(|right| Contestant { right, reference: None, weight: 1.0 });
             out += usize::from(is_worse(&a, &b, 300));
         }
         let share = out as f64 / races as f64;
@@ -120,10 +118,9 @@ mod tests {
         let parent = vec![true; 400];
         // Equal losses of accuracy; the second saves ten times as much.
         let rights = [hits(0.8, 400, 0), hits(0.8, 400, 1)];
-        let line = |saved: f64| super::super::Rule::Slope.line(1.0, saved);
         let contestants = [
-            Contestant { right: &rights[0], reference: Some(&parent), line: line(1.0) },
-            Contestant { right: &rights[1], reference: Some(&parent), line: line(10.0) },
+            Contestant { right: &rights[0], reference: Some(&parent), weight: 1.0 },
+            Contestant { right: &rights[1], reference: Some(&parent), weight: 0.1 },
         ];
         assert_eq!(losers(&contestants, 1), [0]);
     }

@@ -122,6 +122,9 @@ fn flat(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().and_then(|t| t.to_vec1()).expect("values")
 }
 
+/// The most that rounding may move a gradient for a comparison to say something.
+const MOST_AMPLIFIED: f32 = 0.02;
+
 /// The network with its batch norms shifted, so that few values lie near the kink of a rectifier: there, rounding
 /// decides between a gradient and none, and batch norms over few values spread the difference.
 fn away_from_kinks(network: Network) -> Network {
@@ -159,15 +162,37 @@ fn by_tape(
     [vec![flat(&logits)], trained.map(|(name, info)| flat(store.get(&info.var).expect(name))).collect()]
 }
 
+/// How much rounding alone moves the gradients of a network: what a change of the images by no more than rounding does.
+/// Deep networks over few values amplify it, and those that amplify it much say nothing about the plan.
+fn amplification(spec: &NetworkSpec, count: usize) -> f32 {
+    let fresh = || away_from_kinks(network(spec, 3));
+    let (pixels, nudged) = nudged_pixels(spec, count);
+    let mode = Mode::Train { seed: 5, step: 2 };
+    let dlogits = pattern(count * spec.classes as usize, 7);
+    let [_, gradients] = by_tape(&fresh(), &pixels, count, mode, &dlogits);
+    let [_, of_nudged] = by_tape(&fresh(), &nudged, count, mode, &dlogits);
+    let floor = floor(&gradients);
+    gradients.iter().zip(&of_nudged).map(|(a, b)| distance(b, a, floor)).fold(0.0, f32::max)
+}
+
+fn nudged_pixels(spec: &NetworkSpec, count: usize) -> (Vec<f32>, Vec<f32>) {
+    let pixels = pattern(count * (spec.resolution.pow(2) * spec.input_channels) as usize, 1);
+    let nudged = pixels.iter().zip(pattern(pixels.len(), 3)).map(|(p, n)| p + 1e-7 * n).collect();
+    (pixels, nudged)
+}
+
+/// A shift in front of a batch norm has no effect: its gradient is rounding alone, and small against others.
+fn floor(gradients: &[Vec<f32>]) -> f32 {
+    0.02 * gradients.iter().flatten().fold(0.0f32, |m, v| m.max(v.abs()))
+}
+
 fn compare_planned(spec: &NetworkSpec, count: usize, recompute: Recompute) {
     let fresh = || away_from_kinks(network(spec, 3));
     let (plain, planned) = (fresh(), fresh());
-    let pixels = pattern(count * (spec.resolution.pow(2) * spec.input_channels) as usize, 1);
+    let (pixels, nudged) = nudged_pixels(spec, count);
     let mode = Mode::Train { seed: 5, step: 2 };
     let dlogits = pattern(count * spec.classes as usize, 7);
     let [logits, gradients] = by_tape(&plain, &pixels, count, mode, &dlogits);
-    // What a change of the images by no more than rounding does: deep networks over few values amplify it.
-    let nudged: Vec<f32> = pixels.iter().zip(pattern(pixels.len(), 3)).map(|(p, n)| p + 1e-7 * n).collect();
     let [_, of_nudged] = by_tape(&fresh(), &nudged, count, mode, &dlogits);
 
     let mut engine = Engine::new(&planned, count + 1).expect("memory").recompute(recompute);
@@ -175,13 +200,12 @@ fn compare_planned(spec: &NetworkSpec, count: usize, recompute: Recompute) {
     assert!(distance(found, &logits[0], 0.0) < 1e-4, "logits");
     engine.backward(&dlogits).expect("backward");
     assert_eq!(engine.gradients().count(), gradients.len());
-    // A shift in front of a batch norm has no effect: its gradient is rounding alone, and small against others.
-    let floor = 0.02 * gradients.iter().flatten().fold(0.0f32, |m, v| m.max(v.abs()));
+    let floor = floor(&gradients);
     let names = plain.parameters().iter().filter(|(_, info)| info.trained).map(|(name, _)| name);
     for (((name, expected), nudged), found) in names.zip(&gradients).zip(&of_nudged).zip(engine.gradients()) {
         let (found, nudged) = (distance(found, expected, floor), distance(nudged, expected, floor));
         assert!(found < 2e-3 + 8.0 * nudged, "gradient of {name}: {found}, rounding does {nudged}");
-        assert!(nudged < 0.02, "{name} is left to chance: {nudged}");
+        assert!(nudged < MOST_AMPLIFIED, "{name} is left to chance: {nudged}");
     }
     for ((name, a), (_, b)) in plain.parameters().iter().zip(planned.parameters().iter()) {
         if !a.trained {
@@ -243,6 +267,7 @@ proptest! {
             resolution: side,
             ..small("mobilenet_v3_small")
         };
+        prop_assume!(amplification(&spec, 16) < MOST_AMPLIFIED);
         compare_with_the_tape(&spec, 16);
     }
 }

@@ -12,8 +12,8 @@ use std::sync::atomic::AtomicBool;
 use crate::data::{DataError, Loader};
 use crate::graph::{ChannelGroups, LayerGraph};
 use crate::netadapt::{
-    Channels, Contestant, Importance, NetworkProblem, Problem, Proposal, Round, Surgery, channel_scores,
-    losers, most_important,
+    Channels, Contestant, Importance, NetworkProblem, Problem, Proposal, Reference, Round, Surgery,
+    channel_scores, losers, most_important,
 };
 use crate::nn::{Network, Values};
 use crate::run::executor::run_in_order;
@@ -286,19 +286,29 @@ impl<'a> Arena<'a> {
         entries: &[Entry],
         members: &BTreeMap<u64, Trained>,
     ) -> Vec<usize> {
-        let contestants: Vec<Contestant<'_>> = racing
+        // A pacer runs to the end, but not for the win.
+        let in_race: Vec<usize> =
+            racing.iter().copied().filter(|&at| !round.proposals[at].is_pacer).collect();
+        let contestants: Vec<Contestant<'_>> = in_race
             .iter()
             .filter_map(|&at| {
                 let proposal = &round.proposals[at];
-                let reference = proposal.reference.and_then(|key| members.get(&key));
+                let reference = match proposal.reference {
+                    Reference::None => None,
+                    Reference::Member { key, .. } => members.get(&key),
+                    // One that failed leaves the accuracies of its parent, as the loop does.
+                    Reference::Pacer(pacer) => {
+                        entries[pacer].trained.as_ref().or_else(|| members.get(&proposal.parent))
+                    }
+                };
                 Some(Contestant {
                     right: &entries[at].trained.as_ref()?.right,
                     reference: reference.map(|trained| trained.right.as_slice()),
-                    line: proposal.line,
+                    weight: proposal.weight,
                 })
             })
             .collect();
-        losers(&contestants, round.winners).into_iter().map(|position| racing[position]).collect()
+        losers(&contestants, round.winners).into_iter().map(|position| in_race[position]).collect()
     }
 
     fn run_heat(

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::record::{IterationRecord, ProposalState, SeedRecord};
 use super::run::{NetadaptRun, NetadaptRunError};
 use super::summary::{Summary, path};
-use crate::netadapt::{Phase, Problem, Resource};
+use crate::netadapt::{Phase, Problem};
 use crate::report::{AdaptationPlot, AdaptedNetwork, CostPoint, LayerWidths, WidthsPlot, write_csv};
 use crate::run::folder::RunFolder;
 
@@ -60,6 +60,7 @@ pub(super) fn write(
             chosen: proposal.chosen,
             state: match proposal.state {
                 ProposalState::Scored => "scored",
+                ProposalState::Pacer => "pacer",
                 ProposalState::Lost => "lost",
                 ProposalState::Failed { .. } => "failed",
             },
@@ -112,7 +113,10 @@ fn adaptation_plot(
         cost_label: run.cost_label.to_owned(),
         accuracy_label: "held-out accuracy after short training, %".to_owned(),
         limit: Some(scale(options.budget.amount)),
-        tried: tried.filter_map(|p| Some(point(p.cost, p.accuracy?))).collect(),
+        tried: tried
+            .filter(|p| p.state != ProposalState::Pacer)
+            .filter_map(|p| Some(point(p.cost, p.accuracy?)))
+            .collect(),
         path: path(seed, iterations, widths).iter().map(|stage| point(stage.cost, stage.accuracy)).collect(),
         result_label: "test accuracy after the final training with its 95 % interval, %".to_owned(),
         results: summary
@@ -135,15 +139,10 @@ fn adaptation_plot(
 
 fn widths_plot(run: &NetadaptRun<'_>, widths: &[u32]) -> WidthsPlot {
     let groups = run.problem.groups().iter().zip(widths);
-    let unit = match run.options.budget.resource {
-        Resource::Latency => "ms",
-        Resource::Madds => "multiply-adds",
-        Resource::Params => "parameters",
-    };
     WidthsPlot {
         title: "Widths before and after".to_owned(),
         subtitle: format!(
-            "{} narrowed to {} ({unit}) on {}; seed {}",
+            "{} narrowed to {} on {}; seed {}",
             run.problem.costed().name,
             run.options.budget,
             run.options.data,

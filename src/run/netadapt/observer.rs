@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::record::{IterationRecord, ProposalState, SeedRecord};
+use super::summary::Summary;
 use crate::netadapt::{Phase, Resource};
 use crate::run::observer::{JsonLines, Observer, human};
 
@@ -72,6 +73,8 @@ pub enum NetadaptEvent {
     Finished {
         /// The run folder.
         folder: String,
+        /// What was found.
+        summary: Summary,
     },
 }
 
@@ -150,7 +153,7 @@ pub(super) fn iteration_line(record: &IterationRecord, resource: Resource) -> St
         Phase::Exchange => " exchange,",
         Phase::Fill => " filling up,",
     };
-    let count = record.proposals.len();
+    let count = record.proposals.iter().filter(|p| p.state != ProposalState::Pacer).count();
     let lost = record.proposals.iter().filter(|p| p.state == ProposalState::Lost).count();
     let failed = record.proposals.iter().filter(|p| matches!(p.state, ProposalState::Failed { .. })).count();
     let failed = if failed > 0 { format!(", {failed} failed") } else { String::new() };

@@ -11,6 +11,8 @@ use crate::spec::ArchId;
 pub enum ProposalState {
     /// Trained for all its steps and scored on all held-out images.
     Scored,
+    /// The parent as it is, trained as much as the others, for their changes of accuracy to be measured against.
+    Pacer,
     /// Out of the race: worse than the winners with the stated confidence.
     Lost,
     /// Without a result.
@@ -54,7 +56,7 @@ impl ProposalRecord {
     /// The outcome as the loop takes it.
     pub fn outcome(&self) -> Outcome {
         match (&self.state, self.accuracy) {
-            (ProposalState::Scored, Some(accuracy)) => Outcome::Scored(accuracy),
+            (ProposalState::Scored | ProposalState::Pacer, Some(accuracy)) => Outcome::Scored(accuracy),
             (ProposalState::Lost, _) => Outcome::Lost,
             _ => Outcome::Failed,
         }

@@ -152,7 +152,10 @@ impl NetadaptRun<'_> {
         }
         let pool = threads::pool(threads::cores()).map_err(NetadaptRunError::Threads)?;
         let result = pool.install(|| self.run_stages(&folder, given))?;
-        self.observer.notify(&NetadaptEvent::Finished { folder: folder.path().display().to_string() });
+        self.observer.notify(&NetadaptEvent::Finished {
+            folder: folder.path().display().to_string(),
+            summary: result.summary.clone(),
+        });
         Ok(result)
     }
 
@@ -405,7 +408,10 @@ impl Loop<'_> {
             }
             next_key += round.proposals.len() as u64;
             // Slopes of a beam refer to the seed.
-            members.retain(|key, _| *key == 0 || adaptation.members().any(|member| member.key == *key));
+            let compared_with_seed = self.run.options.beam > 1;
+            members.retain(|key, _| {
+                (*key == 0 && compared_with_seed) || adaptation.members().any(|member| member.key == *key)
+            });
             self.save(iterations.len() + 1, &members)?;
             journal.append(&Line::Iteration(record.clone()))?;
             // Until the line is written, a killed run still needs the state before.
@@ -424,6 +430,7 @@ impl Loop<'_> {
             let scored = entry.trained.as_ref();
             let state = match (&entry.failure, entry.finished) {
                 (Some(reason), _) => ProposalState::Failed { reason: reason.clone() },
+                (None, _) if proposal.is_pacer => ProposalState::Pacer,
                 (None, true) => ProposalState::Scored,
                 (None, false) => ProposalState::Lost,
             };

@@ -94,7 +94,7 @@ impl Summary {
             seed_accuracy: seed.accuracy,
             accuracy: end.map_or(seed.accuracy, |end| end.accuracy),
             iterations: iterations.len(),
-            proposals: all().count(),
+            proposals: all().filter(|p| p.state != super::record::ProposalState::Pacer).count(),
             lost: all().filter(|p| p.state == super::record::ProposalState::Lost).count(),
             next_unit_points: next_unit(&path, resource),
             groups,
