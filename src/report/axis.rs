@@ -29,16 +29,25 @@ impl Range {
         (value - self.lo) / (self.hi - self.lo)
     }
 
+    /// The interval, extended so that `below` and `above` of the `length` on which it is drawn lie outside of what it
+    /// was.
+    pub(super) fn with_room(self, length: f64, (below, above): (f64, f64)) -> Self {
+        let unit = (self.hi - self.lo) / (length - below - above);
+        Self { lo: self.lo - below * unit, hi: self.hi + above * unit }
+    }
+
     pub(super) fn contains(&self, value: f64) -> bool {
         (self.lo..=self.hi).contains(&value)
     }
 }
 
 /// The ticks of an axis, ascending, and the decimals that tell them apart.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ticks {
     pub values: Vec<f64>,
     pub decimals: usize,
+    /// Whether the axis is one of square roots, at which their squares are written.
+    pub roots: bool,
 }
 
 impl Ticks {
@@ -54,6 +63,25 @@ impl Ticks {
         Self::at_steps(range, most, 0)
     }
 
+    /// Ticks for an axis of square roots: 0, and the roots of round numbers up to `hi`, the largest first, as far as they
+    /// are `gap` (a share of the axis) apart.
+    ///
+    /// Roots lie close at the top, where 1, 2 and 5 alone would leave half of the axis without any.
+    pub(super) fn of_roots(hi: f64, gap: f64) -> Self {
+        let exponents = (0..=hi.log10().floor() as i32).rev();
+        let round = exponents.flat_map(|e| [8, 6, 4, 2, 1].map(|m| Step(m, e).times(1)));
+        let mut values: Vec<f64> = Vec::new();
+        for root in round.filter(|value| *value <= hi).map(f64::sqrt) {
+            let to_next = values.last().map_or(f64::INFINITY, |next| next - root);
+            if to_next.min(root) >= gap * hi.sqrt() {
+                values.push(root);
+            }
+        }
+        values.push(0.0);
+        values.reverse();
+        Self { values, decimals: 0, roots: true }
+    }
+
     /// Ticks within `lo..=hi` only, for a quantity that cannot lie outside although its axis reaches further.
     pub(super) fn within(mut self, lo: f64, hi: f64) -> Self {
         self.values.retain(|value| (lo..=hi).contains(value));
@@ -62,6 +90,7 @@ impl Ticks {
 
     /// The text at a tick.
     pub(super) fn text(&self, value: f64) -> String {
+        let value = if self.roots { value * value } else { value };
         format!("{value:.*}", self.decimals).replace('-', "\u{2212}")
     }
 
@@ -76,6 +105,7 @@ impl Ticks {
         Self {
             values: (first..=last).map(|k| step.times(k)).collect(),
             decimals: usize::try_from(-exponent).unwrap_or(0),
+            roots: false,
         }
     }
 }
@@ -126,6 +156,22 @@ mod tests {
     fn counting_axes_have_whole_ticks() {
         let ticks = Ticks::whole_inside(Range { lo: 0.5, hi: 3.5 }, 8);
         assert_eq!((ticks.values, ticks.decimals), (vec![1.0, 2.0, 3.0], 0));
+    }
+
+    #[test]
+    fn ticks_of_roots_are_called_by_round_squares_and_keep_apart() {
+        let ticks = Ticks::of_roots(2048.0, 0.1);
+        let texts: Vec<String> = ticks.values.iter().map(|&value| ticks.text(value)).collect();
+        assert_eq!(texts, ["0", "80", "200", "600", "1000", "2000"]);
+        assert!((ticks.values[4] - 1000f64.sqrt()).abs() < 1e-9);
+        assert!(ticks.values.windows(2).all(|pair| pair[1] - pair[0] >= 0.1 * 2048f64.sqrt()));
+        assert_eq!(Ticks::of_roots(0.5, 0.1).values, [0.0]);
+    }
+
+    #[test]
+    fn room_at_the_ends_keeps_the_scale_of_the_rest() {
+        let range = Range { lo: 10.0, hi: 20.0 }.with_room(130.0, (20.0, 10.0));
+        assert_eq!(range, Range { lo: 8.0, hi: 21.0 });
     }
 
     #[test]

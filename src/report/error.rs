@@ -69,6 +69,30 @@ pub(super) fn check_percent(what: impl Fn() -> String, percent: f64) -> Result<(
     check(what, percent, (0.0..=100.0).contains(&percent), "a percentage from 0 to 100")
 }
 
+/// Checks the ends of an interval around `accuracy`, all in percent.
+pub(super) fn check_interval(
+    what: impl Fn() -> String,
+    accuracy: f64,
+    (low, high): (f64, f64),
+) -> Result<(), ReportError> {
+    // An end that is computed may miss the value that it equals by a rounding.
+    const ROUNDING: f64 = 1e-9;
+    let below = (-ROUNDING..=accuracy + ROUNDING).contains(&low);
+    check(|| format!("lower end of {}", what()), low, below, "a percentage of at most the accuracy")?;
+    let above = (accuracy - ROUNDING..=100.0 + ROUNDING).contains(&high);
+    check(|| format!("upper end of {}", what()), high, above, "a percentage of at least the accuracy")
+}
+
+/// Checks a cost in whatever unit.
+pub(super) fn check_cost(what: impl Fn() -> String, cost: f64) -> Result<(), ReportError> {
+    check(what, cost, (0.0..=1e12).contains(&cost), "a number from 0 to 1e12")
+}
+
+/// Checks the number of a layer's channels.
+pub(super) fn check_width(what: impl Fn() -> String, width: u32) -> Result<(), ReportError> {
+    check(what, f64::from(width), width > 0, "at least 1")
+}
+
 /// Checks a loss, which is not a number once a training has diverged.
 pub(super) fn check_loss(what: impl Fn() -> String, loss: f64) -> Result<(), ReportError> {
     check(what, loss, loss.is_nan() || loss >= 0.0, "at least 0, or not a number")

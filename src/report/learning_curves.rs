@@ -243,8 +243,7 @@ impl Part {
     fn draw(&self, scene: &mut Scene, frame: Rect, x: Range, x_ticks: &Ticks) -> Panel {
         let signs = self.signs();
         let room = if signs.iter().any(Option::is_some) { SIGNS } else { 0.0 };
-        let span = (self.range.hi - self.range.lo) * frame.height() / (frame.height() - room);
-        let panel = Panel { frame, x, y: Range { lo: self.range.lo, hi: self.range.lo + span } };
+        let panel = Panel { frame, x, y: self.range.with_room(frame.height(), (0.0, room)) };
         panel.draw_grid(scene, x_ticks, &self.ticks);
         for (stroke, values) in &self.curves {
             self.draw_curve(scene, &panel, *stroke, values);

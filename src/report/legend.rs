@@ -28,6 +28,12 @@ pub(super) enum Symbol {
     Curve(Stroke),
     /// A value above the scale.
     OffScale,
+    /// A value below the scale.
+    BelowScale,
+    /// The bars of what a layer was, of what it has become, and of one that is what it was.
+    Before,
+    After,
+    Unchanged,
     /// Shades of a colour from white on.
     Shades(Colour),
 }
@@ -38,7 +44,8 @@ impl Symbol {
             Self::TrialsByOrder => 38.0,
             Self::Front | Self::Best | Self::Hypervolume | Self::Generations | Self::Curve(_) => 26.0,
             Self::Shades(_) => 48.0,
-            Self::Trial | Self::Retrained | Self::Reference | Self::Failed | Self::OffScale => 12.0,
+            Self::Trial | Self::Retrained | Self::Reference | Self::Failed => 12.0,
+            Self::OffScale | Self::BelowScale | Self::Before | Self::After | Self::Unchanged => 12.0,
         }
     }
 
@@ -68,6 +75,10 @@ impl Symbol {
                 marker::curve_dot(scene, middle, stroke);
             }
             Self::OffScale => marker::arrow_up(scene, middle),
+            Self::BelowScale => marker::arrow_down(scene, middle),
+            Self::Before => marker::bar_before(scene, Rect::around(middle, 5.5)),
+            Self::After => marker::bar_after(scene, Rect::around(middle, 5.5)),
+            Self::Unchanged => marker::bar_unchanged(scene, Rect::around(middle, 5.5)),
             Self::Shades(colour) => {
                 let bar = Rect { left, top: y - 5.0, right, bottom: y + 5.0 };
                 scene.area(bar.grown(0.75), GRID, 1.0);

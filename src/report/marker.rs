@@ -1,8 +1,8 @@
 //! The signs that stand for a datum, each drawn the same in a panel and in its legend, and each with a shape of its own
 //! so that it is known without colour.
 
-use super::palette::{BLUE, Colour, GREEN, GREY, INK, VERMILLION, WHITE};
-use super::scene::{At, Scene};
+use super::palette::{BLUE, Colour, GREEN, GREY, INK, VERMILLION, WHITE, tint};
+use super::scene::{At, Rect, Scene};
 
 /// Radius of a front marker with its outline, in page pixels.
 pub(super) const FRONT_RADIUS: f64 = 4.75;
@@ -51,6 +51,43 @@ pub(super) fn arrow(scene: &mut Scene, tip: At, direction: f64) {
 /// A value above the scale: an arrow head that points upwards, around `centre`.
 pub(super) fn arrow_up(scene: &mut Scene, centre: At) {
     scene.polygon(regular(centre, 3.5, [(-1.0, 0.95), (1.0, 0.95), (0.0, -0.95)]), INK);
+}
+
+/// A value below the scale: an arrow head that points downwards, around `centre`.
+pub(super) fn arrow_down(scene: &mut Scene, centre: At) {
+    scene.polygon(regular(centre, 3.5, [(-1.0, -0.95), (1.0, -0.95), (0.0, 0.95)]), INK);
+}
+
+/// A measurement at `at` with its interval from `left` to `right`; a highlighted one has the marker of a front.
+pub(super) fn interval(scene: &mut Scene, (left, right): (f64, f64), at: At, highlighted: bool) {
+    let y = at.1;
+    let (width, colour) = if highlighted { (2.0, VERMILLION) } else { (1.5, GREY) };
+    for x in [left, right] {
+        scene.line(vec![(x, y - 3.5), (x, y + 3.5)], width, colour);
+    }
+    scene.line(vec![(left, y), (right, y)], width, colour);
+    if highlighted {
+        front(scene, at);
+    } else {
+        scene.disc(at, 3.75, colour, 1.0);
+    }
+}
+
+/// The bar of what a layer was: light, with an outline.
+pub(super) fn bar_before(scene: &mut Scene, bar: Rect) {
+    let Rect { left, top, right, bottom } = bar;
+    scene.area(bar, tint(BLUE, 0.15), 1.0);
+    scene.line(vec![(left, bottom), (left, top), (right, top), (right, bottom), (left, bottom)], 0.75, BLUE);
+}
+
+/// The bar of what a layer has become.
+pub(super) fn bar_after(scene: &mut Scene, bar: Rect) {
+    scene.area(bar, BLUE, 1.0);
+}
+
+/// The bar of a layer that is what it was.
+pub(super) fn bar_unchanged(scene: &mut Scene, bar: Rect) {
+    scene.area(bar, tint(GREY, 0.6), 1.0);
 }
 
 /// A curve over the epochs of a training.

@@ -4,6 +4,7 @@
 //! through plotters' SVG and bitmap backends. Layout is therefore decided once, for both files, and can be tested
 //! without pixels. The same data gives the same bytes on every machine: the font is embedded, nothing is hashed or timed.
 
+mod adaptation_plot;
 mod axis;
 mod confusion_matrix;
 mod confusion_plot;
@@ -15,6 +16,7 @@ mod label;
 mod learning_curves;
 mod legend;
 mod marker;
+mod number;
 mod palette;
 mod panel;
 mod pareto_plot;
@@ -22,7 +24,9 @@ mod progress_plot;
 mod reference_lane;
 mod scene;
 mod table;
+mod widths_plot;
 
+pub use adaptation_plot::{AdaptationPlot, AdaptedNetwork, CostPoint};
 pub use confusion_matrix::{ClassRow, Confusion, ConfusionMatrix};
 pub use confusion_plot::ConfusionPlot;
 pub use csv_file::write_csv;
@@ -33,3 +37,4 @@ pub use pareto_plot::{FrontPoint, ParetoPlot, Point, Reference};
 pub use progress_plot::{ProgressPlot, ProgressTrial};
 pub use scene::Scene;
 pub use table::{Align, Table};
+pub use widths_plot::{LayerWidths, WidthsPlot};

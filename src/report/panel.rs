@@ -2,7 +2,7 @@
 
 use super::axis::{Range, Ticks};
 use super::font::{self, Weight};
-use super::palette::{GREY, GRID, INK};
+use super::palette::{GREY, GRID, INK, WHITE};
 use super::scene::{Anchor, At, Rect, Scene, Text, WIDTH};
 
 const TICK_SIZE: f64 = 11.0;
@@ -13,6 +13,9 @@ const TICK: f64 = 4.0;
 const LABEL_LEFT: f64 = 20.0;
 /// Room for the x axis below a panel: ticks, their numbers and the axis label.
 pub(super) const BELOW: f64 = 48.0;
+/// Room above a panel, and above one with the text of a limit.
+pub(super) const ABOVE: f64 = 10.0;
+pub(super) const ABOVE_LIMIT: f64 = 24.0;
 /// Room right of a panel: half a number of the x axis.
 pub(super) const RIGHT: f64 = 22.0;
 
@@ -79,6 +82,16 @@ impl Panel {
         }
     }
 
+    /// Draws a vertical line at `x` of the data with `text` on top of it, for which there is [`ABOVE_LIMIT`] of room.
+    pub(super) fn draw_limit(&self, scene: &mut Scene, x: f64, text: &str) {
+        let Rect { left, top, bottom, .. } = self.frame;
+        let x = self.x_at(x);
+        scene.dashed(vec![(x, top - 3.0), (x, bottom)], 1.25, INK, (6.0, 4.0));
+        let text = Text::new(text, (x, top - 8.0), TICK_SIZE, Anchor::Middle, INK).cut_to(self.frame.width());
+        let half = text.width() / 2.0;
+        scene.text(Text { at: (x.clamp(left + half, WIDTH - 8.0 - half), text.at.1), ..text });
+    }
+
     /// Draws the vertical axis at the left border with its numbers and its label.
     pub(super) fn draw_y_axis(&self, scene: &mut Scene, axis: &Axis<'_>) {
         let Rect { left, top, bottom, .. } = self.frame;
@@ -113,6 +126,9 @@ impl Panel {
     pub(super) fn draw_remark(&self, scene: &mut Scene, remark: &str) {
         let Rect { left, top, right, bottom } = self.frame;
         let at = ((left + right) / 2.0, (top + bottom) / 2.0);
-        scene.text(Text::new(remark, at, 14.0, Anchor::Middle, GREY));
+        let text = Text::new(remark, at, 14.0, Anchor::Middle, GREY);
+        // A limit may run through the middle.
+        scene.area(text.bounds().grown(4.0), WHITE, 1.0);
+        scene.text(text);
     }
 }

@@ -9,10 +9,10 @@ use super::ReportError;
 use super::axis::{Range, Ticks};
 use super::error::{check_latency, check_percent};
 use super::figure::{FigureFiles, write_figure};
-use super::font::{self, Weight};
 use super::label::{Placer, spread_order};
 use super::legend::{Symbol, draw_heading};
 use super::marker;
+use super::number::brief;
 use super::palette::{GREY, INK, WHITE, ramp};
 use super::panel::{self, Axis, Panel};
 use super::reference_lane::Lane;
@@ -108,7 +108,7 @@ impl ParetoPlot {
         let lane = Lane::new(&self.references, x_range, sides);
         let legend = self.legend(lane.unnamed_count());
         let heading = draw_heading(&mut scene, &self.title, &self.subtitle, &legend);
-        let top = heading + if self.budget_ms.is_some() { 24.0 } else { 10.0 };
+        let top = heading + if self.budget_ms.is_some() { panel::ABOVE_LIMIT } else { panel::ABOVE };
         let axis_y = HEIGHT - panel::BELOW;
         let frame = Rect { left: sides.0, top, right: sides.1, bottom: axis_y - lane.height };
         let panel = Panel { frame, x: x_range, y: y_range };
@@ -120,7 +120,9 @@ impl ParetoPlot {
                 scene.dashed(vec![(x, top), (x, frame.bottom)], 0.75, GREY, (0.75, 3.25));
             }
         }
-        self.draw_budget(&mut scene, &panel);
+        if let Some(budget) = self.budget_ms {
+            panel.draw_limit(&mut scene, budget, &format!("budget {} ms", brief(budget)));
+        }
         self.draw_trials(&mut scene, &panel);
         self.draw_front(&mut scene, &panel);
         for point in &self.finals {
@@ -199,16 +201,6 @@ impl ParetoPlot {
         Range::padded((lo, hi), (0.1 * hi).max(1e-3), 0.04)
     }
 
-    fn draw_budget(&self, scene: &mut Scene, panel: &Panel) {
-        let Some(budget) = self.budget_ms else { return };
-        let x = panel.x_at(budget);
-        scene.dashed(vec![(x, panel.frame.top - 3.0), (x, panel.frame.bottom)], 1.25, INK, (6.0, 4.0));
-        let text = format!("budget {} ms", brief(budget));
-        let half = font::width(&text, 11.0, Weight::Regular) / 2.0;
-        let at = (x.clamp(panel.frame.left + half, WIDTH - 8.0 - half), panel.frame.top - 8.0);
-        scene.text(Text::new(&text, at, 11.0, Anchor::Middle, INK));
-    }
-
     fn draw_trials(&self, scene: &mut Scene, panel: &Panel) {
         let mut trials: Vec<&Point> = self.trials.iter().collect();
         trials.sort_by_key(|point| point.order);
@@ -264,15 +256,14 @@ impl ParetoPlot {
     /// A placer that knows all that is drawn in the panel.
     fn placer(&self, panel: &Panel, front: &[(At, &str)]) -> Placer {
         let mut placer = Placer::new(panel.frame.grown(-2.0));
-        let around = |(x, y): At, r: f64| Rect { left: x - r, top: y - r, right: x + r, bottom: y + r };
         for pair in steps(front.iter().map(|&(at, _)| at)).windows(2) {
             placer.keep_off_line(pair[0], pair[1]);
         }
         for &(at, _) in front {
-            placer.keep_off_box(around(at, 4.0));
+            placer.keep_off_box(Rect::around(at, 4.0));
         }
         for point in &self.finals {
-            placer.keep_off_box(around(panel.at(point.latency_ms, point.accuracy), 6.0));
+            placer.keep_off_box(Rect::around(panel.at(point.latency_ms, point.accuracy), 6.0));
         }
         for point in &self.trials {
             placer.avoid(panel.at(point.latency_ms, point.accuracy));
@@ -283,12 +274,6 @@ impl ParetoPlot {
         }
         placer
     }
-}
-
-/// A latency with at most two decimals, without trailing zeros.
-fn brief(ms: f64) -> String {
-    let text = format!("{ms:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// The corners of the step line through `points`, which ascend from left to right.

@@ -81,7 +81,8 @@ impl ProgressPlot {
         let middle = if volume.is_some() { bottom - LOWER * (bottom - top) - BETWEEN } else { bottom };
 
         let frame = Rect { left, top, right, bottom: middle };
-        let upper = Panel { frame, x, y: with_room_for_crosses(accuracy, &frame, self.any_failed()) };
+        let crosses = if self.any_failed() { FAILED_ROOM } else { 0.0 };
+        let upper = Panel { frame, x, y: accuracy.with_room(frame.height(), (crosses, 0.0)) };
         self.draw_generations(&mut scene, &upper);
         upper.draw_grid(&mut scene, &x_axis.ticks, &accuracy_axis.ticks);
         self.draw_accuracies(&mut scene, &upper);
@@ -200,13 +201,6 @@ impl ProgressPlot {
         line.extend(line.last().map(|&(_, y)| (panel.frame.right, y)));
         marker::second_line(scene, line);
     }
-}
-
-/// `range`, extended downwards by the height of the crosses when there are any.
-fn with_room_for_crosses(range: Range, frame: &Rect, any: bool) -> Range {
-    let room = if any { FAILED_ROOM } else { 0.0 };
-    let lo = range.hi - (range.hi - range.lo) * frame.height() / (frame.height() - room);
-    Range { lo, hi: range.hi }
 }
 
 #[cfg(test)]

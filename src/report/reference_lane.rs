@@ -7,6 +7,7 @@ use super::axis::Range;
 use super::font::{self, Weight};
 use super::label::{Placed, Placer};
 use super::marker;
+use super::number::short;
 use super::palette::{GREY, INK, SHADE};
 use super::pareto_plot::Reference;
 use super::scene::{Anchor, Rect, Scene, Text};
@@ -127,18 +128,6 @@ fn named(reference: &Reference, range: Range, (left, right): (f64, f64)) -> (Str
         let side = if *latency_ms < range.lo { -1.0 } else { 1.0 };
         (format!("{name}, {} ms", short(*latency_ms)), Place::Beyond(side))
     }
-}
-
-/// A latency with three significant digits.
-fn short(ms: f64) -> String {
-    let decimals = if ms >= 100.0 {
-        0
-    } else if ms >= 10.0 {
-        1
-    } else {
-        2
-    };
-    format!("{ms:.decimals$}")
 }
 
 /// The lane with `rows` rows: as many references as find a place, those beyond the axis first.

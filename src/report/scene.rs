@@ -24,6 +24,11 @@ pub(super) struct Rect {
 }
 
 impl Rect {
+    /// The square around `centre` whose sides are `reach` away from it.
+    pub(super) fn around((x, y): At, reach: f64) -> Rect {
+        Rect { left: x - reach, top: y - reach, right: x + reach, bottom: y + reach }
+    }
+
     pub(super) fn width(&self) -> f64 {
         self.right - self.left
     }
