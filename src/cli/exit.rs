@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use miette::Diagnostic;
+use miette::{Diagnostic, Report};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,18 @@ impl From<Exit> for ExitCode {
             Exit::BudgetUnreachable => 3,
             Exit::Interrupted => 130,
         })
+    }
+}
+
+/// How a command ended, after its error, if there is one, was told.
+pub(super) fn finish(done: Result<Exit, Report>) -> Exit {
+    match done {
+        Ok(exit) => exit,
+        Err(report) => {
+            let error: &dyn Diagnostic = report.as_ref();
+            report_error(error);
+            Exit::Error
+        }
     }
 }
 

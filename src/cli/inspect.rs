@@ -1,11 +1,12 @@
 //! `mbn-inspect`: what a network or a search space consists of and costs.
 
 use clap::Parser;
-use miette::{Diagnostic, Report};
+use miette::Report;
 use serde::Serialize;
 
+use super::exit::finish;
 use super::output::print;
-use super::{Exit, NetworkArgs, report_error};
+use super::{Exit, NetworkArgs};
 use crate::graph::{BlockSpan, Cost, LayerGraph};
 use crate::latency::{self, LatencyTable, Prediction, RowSource, SpanLatency};
 use crate::report::{Align, Table};
@@ -49,14 +50,7 @@ pub fn run(args: &InspectArgs) -> Exit {
         (None, Some(space)) => inspect_space(args, space),
         (None, None) => return Exit::Usage,
     };
-    match done {
-        Ok(()) => Exit::Done,
-        Err(report) => {
-            let error: &dyn Diagnostic = report.as_ref();
-            report_error(error);
-            Exit::Error
-        }
-    }
+    finish(done.map(|()| Exit::Done))
 }
 
 fn target(args: &InspectArgs) -> Result<Option<LatencyTable>, Report> {

@@ -8,6 +8,7 @@ mod network_args;
 mod output;
 pub mod search;
 pub mod train;
+mod values;
 
 pub use exit::{Exit, report_error};
 pub use network_args::NetworkArgs;

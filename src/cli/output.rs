@@ -1,10 +1,28 @@
-//! Results on stdout.
+//! Results on stdout, and who listens to a run.
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{Stdout, Write};
+
+use crate::run::{JsonLines, Observer, Silent};
 
 /// Prints a result. A reader that has gone away (`| head`) is no error.
 pub fn print(text: impl Display) {
     let mut stdout = std::io::stdout().lock();
     let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
+}
+
+/// The listener that the options ask for: JSON lines on stdout, none, or progress for people.
+pub(super) fn observer<E, P: Observer<E> + 'static>(
+    json: bool,
+    quiet: bool,
+    progress: impl FnOnce() -> P,
+) -> Box<dyn Observer<E>>
+where
+    JsonLines<Stdout>: Observer<E>,
+{
+    match (json, quiet) {
+        (true, _) => Box::new(JsonLines::new(std::io::stdout())),
+        (false, true) => Box::new(Silent),
+        (false, false) => Box::new(progress()),
+    }
 }

@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
-use miette::{Diagnostic, IntoDiagnostic, Report, miette};
+use miette::{IntoDiagnostic, Report, miette};
 
+use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
-use super::output::print;
+use super::output::{observer, print};
+use super::values::open_data;
 use super::{Exit, report_error};
-use crate::data::{self, DataSource};
+use crate::data::DataSource;
 use crate::latency::{self, Budget, LatencyTable};
 use crate::report::{Align, Table};
 use crate::run::search::{SearchResult, SearchRun, SearchRunError};
-use crate::run::{
-    FinalRecord, Inputs, JsonLines, Observer, Progress, ProxyTask, SearchOptions, Silent, cores,
-};
+use crate::run::{FinalRecord, Inputs, Progress, ProxyTask, SearchOptions, cores, short_hash};
 use crate::search::{Reward, SearchError, StrategyKind};
 use crate::space::{self, SearchSpace};
 use crate::spec;
@@ -100,14 +100,7 @@ enum RewardKind {
 
 /// Runs the command.
 pub fn run(args: &SearchArgs) -> Exit {
-    match search(args) {
-        Ok(exit) => exit,
-        Err(report) => {
-            let error: &dyn Diagnostic = report.as_ref();
-            report_error(error);
-            Exit::Error
-        }
-    }
+    finish(search(args))
 }
 
 fn search(args: &SearchArgs) -> Result<Exit, Report> {
@@ -126,11 +119,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
     let folder = args.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer: Box<dyn Observer> = match (args.json, args.quiet) {
-        (true, _) => Box::new(JsonLines::new(std::io::stdout())),
-        (false, true) => Box::new(Silent),
-        (false, false) => Box::new(Progress::stderr()),
-    };
+    let observer = observer(args.json, args.quiet, Progress::stderr);
     let run = SearchRun {
         options: &options,
         inputs: &inputs,
@@ -162,13 +151,6 @@ fn exit_of(error: &SearchRunError) -> Exit {
         SearchRunError::Search(SearchError::BudgetBelowFastest { .. }) => Exit::BudgetUnreachable,
         SearchRunError::Interrupted { .. } => Exit::Interrupted,
         _ => Exit::Error,
-    }
-}
-
-fn open_data(folder: Option<&Path>) -> Result<DataSource, Report> {
-    match folder {
-        Some(folder) => data::open(folder).into_diagnostic(),
-        None => data::embedded().into_diagnostic(),
     }
 }
 
@@ -208,8 +190,7 @@ fn reward(args: &SearchArgs) -> Result<Reward, Report> {
 fn default_folder(options: &SearchOptions) -> PathBuf {
     let stem = Path::new(&options.target).file_stem().map_or_else(|| "table".into(), |s| s.to_string_lossy());
     let budget = options.budget.map(|b| format!("-{b}")).unwrap_or_default();
-    let text = toml::to_string(options).unwrap_or_default();
-    let hash = &Inputs::new().with("options", text.as_bytes()).0["options"][..8];
+    let hash = short_hash(options);
     PathBuf::from("results").join(format!("search-{stem}{budget}-s{}-{hash}", options.seed))
 }
 

@@ -4,17 +4,18 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use miette::{Diagnostic, IntoDiagnostic, Report, miette};
+use miette::{IntoDiagnostic, Report, miette};
 
+use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
-use super::output::print;
+use super::output::{observer, print};
+use super::values::share;
 use super::{Exit, NetworkArgs, report_error};
 use crate::data::DataSource;
 use crate::report::ReportError;
 use crate::run::training::{Teacher, TrainingRun, TrainingRunError};
 use crate::run::{
-    Inputs, JsonLines, Observer, Silent, TestReport, TrainingEvent, TrainingImages, TrainingOptions,
-    TrainingProgress, cores, open_images,
+    Inputs, TestReport, TrainingImages, TrainingOptions, TrainingProgress, cores, open_images, short_hash,
 };
 use crate::spec::{self, NetworkSpec};
 use crate::text_file::{ReadError, read_text};
@@ -90,23 +91,9 @@ pub struct TrainArgs {
 /// With more classes, their table is not printed.
 const MOST_CLASSES_SHOWN: usize = 40;
 
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
-        _ => Err("a share is a number above 0 and below 1, such as 0.1".to_owned()),
-    }
-}
-
 /// Runs the command.
 pub fn run(args: &TrainArgs) -> Exit {
-    match train(args) {
-        Ok(exit) => exit,
-        Err(report) => {
-            let error: &dyn Diagnostic = report.as_ref();
-            report_error(error);
-            Exit::Error
-        }
-    }
+    finish(train(args))
 }
 
 fn train(args: &TrainArgs) -> Result<Exit, Report> {
@@ -124,11 +111,7 @@ fn train(args: &TrainArgs) -> Result<Exit, Report> {
     let folder = args.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer: Box<dyn Observer<TrainingEvent>> = match (args.json, args.quiet) {
-        (true, _) => Box::new(JsonLines::new(std::io::stdout())),
-        (false, true) => Box::new(Silent),
-        (false, false) => Box::new(TrainingProgress::stderr()),
-    };
+    let observer = observer(args.json, args.quiet, TrainingProgress::stderr);
     let run = TrainingRun {
         options: &options,
         inputs: &inputs,
@@ -245,8 +228,7 @@ fn default_folder(options: &TrainingOptions) -> PathBuf {
             .file_stem()
             .map_or_else(|| file.to_owned(), |stem| stem.to_string_lossy().into_owned())
     };
-    let text = toml::to_string(options).unwrap_or_default();
-    let hash = &Inputs::new().with("options", text.as_bytes()).0["options"][..8];
+    let hash = short_hash(options);
     let (network, recipe) = (stem(&options.network), stem(&options.recipe_name));
     PathBuf::from("results").join(format!("train-{network}-{recipe}-s{}-{hash}", options.seed))
 }

@@ -3,14 +3,14 @@
 //! The library emits events; a progress bar, plain lines and JSON lines are
 //! observers of them.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::record::{FinalRecord, TrialRecord, TrialState};
+use super::terminal::Terminal;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -101,44 +101,22 @@ impl<W: Write + Send> Observer for JsonLines<W> {
 
 /// A progress bar on a terminal, plain lines otherwise; both on stderr.
 #[derive(Debug)]
-pub struct Progress {
-    bar: ProgressBar,
-    plain: bool,
-}
+pub struct Progress(Terminal);
 
 impl Progress {
     /// A bar if stderr is a terminal.
     pub fn stderr() -> Self {
-        let plain = !std::io::stderr().is_terminal();
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template(
-            "{bar:30} {pos}/{len} networks, {elapsed} so far, {eta} to go  {msg}",
-        );
-        if let Ok(style) = style {
-            bar.set_style(style);
-        }
-        if !plain {
-            bar.enable_steady_tick(Duration::from_millis(500));
-        }
-        Self { bar, plain }
-    }
-
-    fn say(&self, line: &str) {
-        if self.plain {
-            let _ = writeln!(std::io::stderr(), "{line}");
-        } else {
-            self.bar.println(line);
-        }
+        Self(Terminal::stderr("{bar:30} {pos}/{len} networks, {elapsed} so far, {eta} to go  {msg}"))
     }
 
     fn step(&self, line: &str) {
-        self.bar.inc(1);
-        if self.plain {
-            let (done, total) = (self.bar.position(), self.bar.length().unwrap_or(0));
-            let left = human(self.bar.eta());
-            self.say(&format!("[{done}/{total}] {line}; about {left} to go"));
+        self.0.bar.inc(1);
+        if self.0.plain {
+            let (done, total) = (self.0.bar.position(), self.0.bar.length().unwrap_or(0));
+            let left = human(self.0.bar.eta());
+            self.0.say(&format!("[{done}/{total}] {line}; about {left} to go"));
         } else {
-            self.bar.set_message(line.to_owned());
+            self.0.bar.set_message(line.to_owned());
         }
     }
 }
@@ -154,23 +132,23 @@ impl Observer for Progress {
         match event {
             Event::Started { summary, trials, finals } => {
                 for line in summary {
-                    self.say(line);
+                    self.0.say(line);
                 }
-                self.bar.set_length((trials + finals) as u64);
+                self.0.bar.set_length((trials + finals) as u64);
             }
             Event::Resumed { trials, finals } => {
-                self.say(&format!("going on after {trials} finished trials and {finals} longer trainings"));
-                self.bar.set_position((trials + finals) as u64);
-                self.bar.reset_eta();
+                self.0.say(&format!("going on after {trials} finished trials and {finals} longer trainings"));
+                self.0.bar.set_position((trials + finals) as u64);
+                self.0.bar.reset_eta();
             }
-            Event::Warning { message } => self.say(&format!("warning: {message}")),
+            Event::Warning { message } => self.0.say(&format!("warning: {message}")),
             Event::Trial(trial) => self.step(&trial_line(trial)),
             Event::Epoch { arch_id, epoch, epochs, loss } => {
                 let line = format!("{arch_id}: epoch {epoch}/{epochs}, loss {loss:.3}");
-                if self.plain { self.say(&line) } else { self.bar.set_message(line) }
+                if self.0.plain { self.0.say(&line) } else { self.0.bar.set_message(line) }
             }
             Event::Final(record) => self.step(&final_line(record)),
-            Event::Finished { .. } => self.bar.finish_and_clear(),
+            Event::Finished { .. } => self.0.bar.finish_and_clear(),
         }
     }
 }

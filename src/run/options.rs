@@ -60,6 +60,14 @@ impl Inputs {
     }
 }
 
+/// Eight digits that tell options apart, for names of folders.
+pub fn short_hash(options: &impl Serialize) -> String {
+    let text = toml::to_string(options).unwrap_or_default();
+    let mut hash = Inputs::new().with("options", text.as_bytes()).0.remove("options").unwrap_or_default();
+    hash.truncate(8);
+    hash
+}
+
 impl Default for Inputs {
     fn default() -> Self {
         Self::new()

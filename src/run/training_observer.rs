@@ -1,12 +1,11 @@
 //! What a training tells while it works, and how that looks on a terminal.
 
-use std::io::{IsTerminal, Write};
-use std::time::Duration;
+use std::io::Write;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::observer::{JsonLines, Observer, human};
+use super::terminal::Terminal;
 use super::training_report::TestReport;
 use crate::data::Waits;
 use crate::train::{EpochRecord, StepReport};
@@ -70,32 +69,12 @@ impl<W: Write + Send> Observer<TrainingEvent> for JsonLines<W> {
 
 /// A progress bar over images on a terminal, a line an epoch otherwise; both on stderr.
 #[derive(Debug)]
-pub struct TrainingProgress {
-    bar: ProgressBar,
-    plain: bool,
-}
+pub struct TrainingProgress(Terminal);
 
 impl TrainingProgress {
     /// A bar if stderr is a terminal.
     pub fn stderr() -> Self {
-        let plain = !std::io::stderr().is_terminal();
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{bar:16} {msg}, {eta} to go");
-        if let Ok(style) = style {
-            bar.set_style(style);
-        }
-        if !plain {
-            bar.enable_steady_tick(Duration::from_millis(500));
-        }
-        Self { bar, plain }
-    }
-
-    fn say(&self, line: &str) {
-        if self.plain {
-            let _ = writeln!(std::io::stderr(), "{line}");
-        } else {
-            self.bar.println(line);
-        }
+        Self(Terminal::stderr("{bar:16} {msg}, {eta} to go"))
     }
 
     fn epoch(&self, epochs: u32, record: &EpochRecord) {
@@ -111,15 +90,16 @@ impl TrainingProgress {
         if let Some(without) = record.without_average {
             line += &format!(" (without average {:.1} %)", 100.0 * without.accuracy);
         }
-        if self.plain {
-            line += &format!("; {:.0} images/s, about {} to go", self.bar.per_sec(), human(self.bar.eta()));
+        if self.0.plain {
+            line +=
+                &format!("; {:.0} images/s, about {} to go", self.0.bar.per_sec(), human(self.0.bar.eta()));
         }
-        self.say(&line);
+        self.0.say(&line);
     }
 
     fn waits(&self, Waits { batches, waited }: Waits) {
         if batches > 0 {
-            self.say(&format!(
+            self.0.say(&format!(
                 "training waited for images in {waited} of {batches} batches (the first of each epoch left out)"
             ));
         }
@@ -131,25 +111,25 @@ impl Observer<TrainingEvent> for TrainingProgress {
         match event {
             TrainingEvent::Started { summary, epochs, images } => {
                 for line in summary {
-                    self.say(line);
+                    self.0.say(line);
                 }
-                self.bar.set_length(u64::from(*epochs) * *images as u64);
+                self.0.bar.set_length(u64::from(*epochs) * *images as u64);
             }
             TrainingEvent::Resumed { epochs, images } => {
-                self.say(&format!("going on after epoch {epochs}"));
-                self.bar.set_position(*images);
-                self.bar.reset_eta();
+                self.0.say(&format!("going on after epoch {epochs}"));
+                self.0.bar.set_position(*images);
+                self.0.bar.reset_eta();
             }
-            TrainingEvent::Warning { message } => self.say(&format!("warning: {message}")),
+            TrainingEvent::Warning { message } => self.0.say(&format!("warning: {message}")),
             TrainingEvent::Step(step) => {
-                self.bar.inc(step.images as u64);
-                if !self.plain {
-                    self.bar.set_message(format!(
+                self.0.bar.inc(step.images as u64);
+                if !self.0.plain {
+                    self.0.bar.set_message(format!(
                         "epoch {}, loss {:.3}, {:.1} %, {:.0} images/s",
                         step.epoch,
                         step.loss,
                         100.0 * step.accuracy,
-                        self.bar.per_sec()
+                        self.0.bar.per_sec()
                     ));
                 }
             }
@@ -157,7 +137,7 @@ impl Observer<TrainingEvent> for TrainingProgress {
             TrainingEvent::Tested(_) => {}
             TrainingEvent::Finished { waits, .. } => {
                 self.waits(*waits);
-                self.bar.finish_and_clear();
+                self.0.bar.finish_and_clear();
             }
         }
     }

@@ -50,8 +50,8 @@ fn a_table_without_the_needed_rows_names_them() {
 fn wrong_words_are_told() {
     let place = Place::new();
     for (arguments, code, says) in [
-        (["--budget", "15"], 1, "write 15ms, 30M-madds or 1.5M-params"),
-        (["--budget", "-3ms"], 1, "write 15ms, 30M-madds or 1.5M-params"),
+        (["--budget", "15"], 1, "`15` is no budget"),
+        (["--budget", "-3ms"], 1, "`-3ms` is no budget"),
         (["--step", "1"], 2, "write a share"),
         (["--rule", "fast"], 2, "slope"),
         (["--validation", "2"], 2, "a share is a number above 0 and below 1"),

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
-use miette::Diagnostic;
 
-use super::{Exit, NetworkArgs, report_error};
+use super::exit::finish;
+use super::values::share;
+use super::{Exit, NetworkArgs};
 use crate::netadapt::{Importance, Rule, Step};
 use crate::run::FinalTraining;
 
@@ -194,25 +195,10 @@ enum Controls {
     None,
 }
 
-fn share(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
-        _ => Err("a share is a number above 0 and below 1, such as 0.2".to_owned()),
-    }
-}
-
 /// Runs the command.
 pub fn run(args: &NetadaptArgs) -> Exit {
-    let done = match &args.tabular {
+    finish(match &args.tabular {
         Some(table) => tabular::run(args, table),
         None => network::run(args),
-    };
-    match done {
-        Ok(exit) => exit,
-        Err(report) => {
-            let error: &dyn Diagnostic = report.as_ref();
-            report_error(error);
-            Exit::Error
-        }
-    }
+    })
 }

@@ -6,17 +6,17 @@ use miette::{IntoDiagnostic, Report, miette};
 
 use super::{Controls, NetadaptArgs};
 use crate::cli::interrupt::stop_on_ctrl_c;
-use crate::cli::output::print;
+use crate::cli::output::{observer, print};
+use crate::cli::values::open_data;
 use crate::cli::{Exit, report_error};
-use crate::data::Augment;
-use crate::data::{self, DataSource};
+use crate::data::{Augment, DataSource};
 use crate::graph::LayerGraph;
 use crate::latency::{self, LatencyTable};
 use crate::netadapt::{CONFIDENCE, Limit, Meter, NetworkProblem, Problem, Resource, smallest_reachable};
 use crate::run::netadapt::{NetadaptResult, NetadaptRun, NetadaptRunError};
 use crate::run::{
-    Inputs, JsonLines, NetadaptEvent, NetadaptOptions, NetadaptProgress, Observer, Silent, TrainingImages,
-    cores, describe_proxy, proxy_network,
+    Inputs, NetadaptOptions, NetadaptProgress, TrainingImages, cores, describe_proxy, proxy_network,
+    short_hash,
 };
 use crate::spec::NetworkSpec;
 use crate::text_file::{ReadError, read_text};
@@ -76,11 +76,7 @@ fn adapt(
     let folder = args.out.clone().unwrap_or_else(|| default_folder(options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer: Box<dyn Observer<NetadaptEvent>> = match (args.json, args.quiet) {
-        (true, _) => Box::new(JsonLines::new(std::io::stdout())),
-        (false, true) => Box::new(Silent),
-        (false, false) => Box::new(NetadaptProgress::stderr()),
-    };
+    let observer = observer(args.json, args.quiet, NetadaptProgress::stderr);
     let cost_label = match options.budget.resource {
         Resource::Latency => format!("predicted latency on {}, ms", table.header.device()),
         Resource::Madds => "million multiply-adds".to_owned(),
@@ -114,13 +110,6 @@ fn adapt(
                 _ => Exit::Error,
             })
         }
-    }
-}
-
-fn open_data(folder: Option<&Path>) -> Result<DataSource, Report> {
-    match folder {
-        Some(folder) => data::open(folder).into_diagnostic(),
-        None => data::embedded().into_diagnostic(),
     }
 }
 
@@ -271,8 +260,7 @@ fn default_folder(options: &NetadaptOptions) -> PathBuf {
     let network = Path::new(&options.network)
         .file_stem()
         .map_or_else(|| options.network.clone(), |stem| stem.to_string_lossy().into_owned());
-    let text = toml::to_string(options).unwrap_or_default();
-    let hash = &Inputs::new().with("options", text.as_bytes()).0["options"][..8];
+    let hash = short_hash(options);
     PathBuf::from("results").join(format!("netadapt-{network}-{}-s{}-{hash}", options.budget, options.seed))
 }
 

@@ -1,16 +1,16 @@
 //! What an adaptation tells while it works, and how that looks on a terminal.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::record::{IterationRecord, ProposalState, SeedRecord};
 use super::summary::Summary;
 use crate::netadapt::{Phase, Resource};
 use crate::run::observer::{JsonLines, Observer, human};
+use crate::run::terminal::Terminal;
 
 /// Something that happened in an adaptation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -89,8 +89,7 @@ impl<W: Write + Send> Observer<NetadaptEvent> for JsonLines<W> {
 /// A spinner with what is at work on a terminal, and a line for each iteration and epoch; all on stderr.
 #[derive(Debug)]
 pub struct NetadaptProgress {
-    bar: ProgressBar,
-    plain: bool,
+    terminal: Terminal,
     state: Mutex<State>,
 }
 
@@ -108,24 +107,8 @@ struct State {
 impl NetadaptProgress {
     /// A spinner if stderr is a terminal.
     pub fn stderr() -> Self {
-        let plain = !std::io::stderr().is_terminal();
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
-            bar.set_style(style);
-        }
-        if !plain {
-            bar.enable_steady_tick(Duration::from_millis(200));
-        }
         let state = State { resource: Resource::Latency, budget: 0.0, seed: 0.0, begun: None, cost: 0.0 };
-        Self { bar, plain, state: Mutex::new(state) }
-    }
-
-    fn say(&self, line: &str) {
-        if self.plain {
-            let _ = writeln!(std::io::stderr(), "{line}");
-        } else {
-            self.bar.println(line);
-        }
+        Self { terminal: Terminal::stderr("{spinner} {elapsed} {msg}"), state: Mutex::new(state) }
     }
 
     fn iteration(&self, record: &IterationRecord) {
@@ -139,7 +122,7 @@ impl NetadaptProgress {
             (winner.cost > state.budget).then(|| Duration::from_secs_f64(left.max(0.0)))
         });
         drop(state);
-        self.say(&match left {
+        self.terminal.say(&match left {
             Some(left) => format!("{line}; about {} to the budget", human(left)),
             None => line,
         });
@@ -176,20 +159,20 @@ impl Observer<NetadaptEvent> for NetadaptProgress {
         match event {
             NetadaptEvent::Started { summary, resource, budget } => {
                 for line in summary {
-                    self.say(line);
+                    self.terminal.say(line);
                 }
                 if let Ok(mut state) = self.state.lock() {
                     (state.resource, state.budget) = (*resource, *budget);
                 }
             }
             NetadaptEvent::Resumed { iterations } => {
-                self.say(&format!("going on after {iterations} finished iterations"));
+                self.terminal.say(&format!("going on after {iterations} finished iterations"));
             }
-            NetadaptEvent::Warning { message } => self.say(&format!("warning: {message}")),
+            NetadaptEvent::Warning { message } => self.terminal.say(&format!("warning: {message}")),
             NetadaptEvent::Seed(seed) => {
                 if let Ok(mut state) = self.state.lock() {
                     (state.seed, state.cost) = (seed.cost, seed.cost);
-                    self.say(&format!(
+                    self.terminal.say(&format!(
                         "start: {}, {:.1} % of {} held-out images",
                         state.resource.show(seed.cost),
                         100.0 * seed.accuracy,
@@ -198,7 +181,7 @@ impl Observer<NetadaptEvent> for NetadaptProgress {
                 }
             }
             NetadaptEvent::Epoch { name, epoch, epochs, loss, accuracy } => {
-                self.say(&format!(
+                self.terminal.say(&format!(
                     "{name}: epoch {epoch}/{epochs}, loss {loss:.3}, {:.1} %",
                     100.0 * accuracy
                 ));
@@ -208,14 +191,15 @@ impl Observer<NetadaptEvent> for NetadaptProgress {
                     let cost = state.cost;
                     state.begun.get_or_insert_with(|| (Instant::now(), cost));
                 }
-                self.bar
+                self.terminal
+                    .bar
                     .set_message(format!("iteration {iteration}, heat {}: {proposals} proposals", heat + 1));
             }
             NetadaptEvent::Iteration(record) => self.iteration(record),
             NetadaptEvent::Tested { name, accuracy } => {
-                self.say(&format!("{name}: test {:.1} %", 100.0 * accuracy));
+                self.terminal.say(&format!("{name}: test {:.1} %", 100.0 * accuracy));
             }
-            NetadaptEvent::Finished { .. } => self.bar.finish_and_clear(),
+            NetadaptEvent::Finished { .. } => self.terminal.bar.finish_and_clear(),
         }
     }
 }
