@@ -14,8 +14,6 @@ use crate::nn::{Values, ops};
 pub struct TrainingState {
     /// The parts by name.
     pub parts: BTreeMap<String, Values>,
-    /// The step before which the optimizer had no moments: rules that correct for their start count from here.
-    pub begun: u64,
 }
 
 impl TrainingState {
@@ -25,7 +23,7 @@ impl TrainingState {
 
     /// A training that begins from these weights.
     pub fn of_network(values: Values) -> Self {
-        Self { parts: BTreeMap::from([(Self::NETWORK.to_owned(), values)]), begun: 0 }
+        Self { parts: BTreeMap::from([(Self::NETWORK.to_owned(), values)]) }
     }
 
     /// Weights and batch-norm statistics.
@@ -41,8 +39,7 @@ impl Trainer<'_> {
     /// # Errors
     /// If a tensor cannot be read.
     pub fn state(&self) -> Result<TrainingState, TrainError> {
-        let network = self.network().parameters().values()?;
-        let mut state = TrainingState { begun: self.begun, ..TrainingState::of_network(network) };
+        let mut state = TrainingState::of_network(self.network().parameters().values()?);
         for (name, _, values) in self.optimizer.moments() {
             let (moment, path) = name.split_once('.').unwrap_or((&name, ""));
             let part = state.parts.entry(format!("optimizer.{moment}")).or_default();
@@ -60,7 +57,6 @@ impl Trainer<'_> {
     /// # Errors
     /// If a value is of another size than its tensor.
     pub fn restore(&mut self, state: &TrainingState) -> Result<(), TrainError> {
-        self.begun = state.begun;
         let find = |part: &str, path: &str| state.parts.get(part).and_then(|values| values.get(path));
         let other_size =
             |path: &str| candle_core::Error::Msg(format!("the state of `{path}` has another size"));

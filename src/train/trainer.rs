@@ -26,8 +26,6 @@ pub struct Trainer<'a> {
     pub(super) optimizer: Optimizer,
     pub(super) average: Option<Average>,
     pub(super) epochs_done: u32,
-    /// The step that the optimizer's moments began before.
-    pub(super) begun: u64,
 }
 
 impl<'a> Trainer<'a> {
@@ -53,7 +51,6 @@ impl<'a> Trainer<'a> {
             optimizer: Optimizer::new(parameters, recipe),
             average: recipe.ema.map(|decay| Average::new(parameters, decay)).transpose()?,
             epochs_done: 0,
-            begun: 0,
         })
     }
 
@@ -140,7 +137,7 @@ impl<'a> Trainer<'a> {
                 clip_norm(&mut self.engine, largest);
             }
             let rate = self.recipe.learning_rate_at(step, steps_per_epoch);
-            self.optimizer.step(self.engine.gradients(), rate, step + 1 - self.begun)?;
+            self.optimizer.step(self.engine.gradients(), rate, step + 1)?;
             if let Some(average) = &mut self.average {
                 average.take_in(step + 1)?;
             }

@@ -273,10 +273,10 @@ fn result_text(
     let network = folder.join("network.toml");
     format!(
         "{}\nin {}:\n  \
-           {:<52}the network, and the form of it that was trained\n  \
-           {:<52}weights of the latter\n  \
-           {:<52}every proposal\n  \
-           {:<52}plots and tables\n\
+           {:<54}the network, and the form of it that was trained\n  \
+           {:<54}weights of the latter\n  \
+           {:<54}every proposal\n  \
+           {:<54}plots and tables\n\
          next: mbn-inspect {} --target {}\n",
         result.summary.text(&options.budget.to_string()),
         folder.display(),

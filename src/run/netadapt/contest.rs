@@ -5,6 +5,7 @@
 //! winners are out, and the rest are trained for more steps and scored on more
 //! images.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
@@ -192,8 +193,8 @@ impl<'a> Arena<'a> {
         channels
     }
 
-    /// The network of other widths made from `parent`, before any training. Moments pass down where all channels were
-    /// the parent's; channels that come back have none.
+    /// The network of other widths made from `parent`, before any training. Moments pass down like weights; channels
+    /// that come back have their old weights, and of each moment the mean of its tensor.
     pub(super) fn cut(
         &self,
         widths: &[u32],
@@ -203,20 +204,16 @@ impl<'a> Arena<'a> {
     ) -> Trained {
         let channels = self.channels(widths, parent, scores, original);
         let surgery = self.surgery();
-        let state = if channels.are_within(&parent.channels) {
-            let shrink = |(part, values): (&String, &Values)| {
-                (part.clone(), surgery.shrink(values, &parent.channels, &channels))
+        let grows = !channels.are_within(&parent.channels);
+        let cut = |(part, values): (&String, &Values)| {
+            let lacking = match part.as_str() {
+                _ if !grows => return (part.clone(), surgery.shrink(values, &parent.channels, &channels)),
+                TrainingState::NETWORK => Cow::Borrowed(original.trained.state.network()),
+                _ => Cow::Owned(means(values, original.trained.state.network())),
             };
-            TrainingState { parts: parent.state.parts.iter().map(shrink).collect(), ..parent.state }
-        } else {
-            let network = surgery.regrow(
-                original.trained.state.network(),
-                parent.state.network(),
-                &parent.channels,
-                &channels,
-            );
-            TrainingState { begun: parent.steps, ..TrainingState::of_network(network) }
+            (part.clone(), surgery.regrow(&lacking, values, &parent.channels, &channels))
         };
+        let state = TrainingState { parts: parent.state.parts.iter().map(cut).collect() };
         Trained { channels, state, steps: parent.steps, right: Vec::new() }
     }
 
@@ -369,5 +366,27 @@ impl<'a> Arena<'a> {
     /// Cost of a network.
     pub(super) fn cost(&self, widths: &[u32]) -> Option<f64> {
         self.problem.cost(widths)
+    }
+}
+
+/// Tensors of the sizes of `original`, each filled with the mean of that in `values`.
+fn means(values: &Values, original: &Values) -> Values {
+    let filled = |(path, tensor): (&String, &Vec<f32>)| {
+        let sum: f64 = tensor.iter().map(|&value| f64::from(value)).sum();
+        let mean = (sum / tensor.len().max(1) as f64) as f32;
+        (path.clone(), vec![mean; original.get(path).map_or(0, Vec::len)])
+    };
+    values.iter().map(filled).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_that_come_back_have_the_mean_of_a_moment() {
+        let values = Values::from([("a".to_owned(), vec![1.0, 2.0, 6.0])]);
+        let original = Values::from([("a".to_owned(), vec![0.0; 5]), ("b".to_owned(), vec![0.0; 2])]);
+        assert_eq!(means(&values, &original), Values::from([("a".to_owned(), vec![3.0; 5])]));
     }
 }

@@ -30,7 +30,6 @@ pub struct MembersFileError {
 struct Header {
     channels: Channels,
     steps: u64,
-    begun: u64,
     /// One character for each held-out image.
     right: String,
 }
@@ -42,8 +41,8 @@ pub(super) fn write(path: &Path, members: &BTreeMap<u64, Trained>) -> Result<(),
     let mut bytes: BTreeMap<String, (usize, Vec<u8>)> = BTreeMap::new();
     for (key, trained) in members {
         let right = trained.right.iter().map(|&right| if right { '1' } else { '0' }).collect();
-        let (channels, steps, begun) = (trained.channels.clone(), trained.steps, trained.state.begun);
-        headers.insert(key.to_string(), Header { channels, steps, begun, right });
+        let (channels, steps) = (trained.channels.clone(), trained.steps);
+        headers.insert(key.to_string(), Header { channels, steps, right });
         for (part, values) in &trained.state.parts {
             for (path, tensor) in values {
                 let little_endian = tensor.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -75,7 +74,7 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<u64, Trained>, MembersFileErr
     for (key, header) in headers {
         let number = key.parse::<u64>().map_err(|e| failed(e.to_string()))?;
         let right = header.right.chars().map(|c| c == '1').collect();
-        let state = TrainingState { begun: header.begun, ..TrainingState::default() };
+        let state = TrainingState::default();
         members.insert(number, Trained { channels: header.channels, state, steps: header.steps, right });
     }
     let file = SafeTensors::deserialize(&bytes).map_err(|e| failed(e.to_string()))?;

@@ -49,6 +49,8 @@ pub struct Summary {
     /// Percentage points of held-out accuracy that one more unit of cost would take away at the slope of the last
     /// iterations; none where they lost nothing that can be told.
     pub next_unit_points: Option<f64>,
+    /// Percentage points of held-out accuracy that a unit of cost took away over all iterations.
+    pub unit_points: f64,
     /// All groups, in network order.
     pub groups: Vec<GroupChange>,
     /// The seed where it was tested, then the result and what it is compared with.
@@ -86,12 +88,15 @@ impl Summary {
         }
         let all = || iterations.iter().flat_map(|iteration| &iteration.proposals);
         let end = path.last();
+        let (cost, accuracy) = end.map_or((seed.cost, seed.accuracy), |end| (end.cost, end.accuracy));
+        let saved = (seed.cost - cost) / resource.unit();
         Self {
             resource,
             seed_cost: seed.cost,
-            cost: end.map_or(seed.cost, |end| end.cost),
+            cost,
             seed_accuracy: seed.accuracy,
-            accuracy: end.map_or(seed.accuracy, |end| end.accuracy),
+            accuracy,
+            unit_points: if saved > 0.0 { 100.0 * (seed.accuracy - accuracy) / saved } else { 0.0 },
             iterations: iterations.len(),
             proposals: all().filter(|p| p.state != ProposalState::Pacer).count(),
             lost: all().filter(|p| p.state == ProposalState::Lost).count(),
@@ -114,17 +119,16 @@ impl Summary {
         );
         text += &self.groups_table();
         text += "\n";
-        if let Some(points) = self.next_unit_points {
-            text += &format!(
-                "one more {} would cost about {points:.2} points of held-out accuracy, at the slope of the last iterations\n",
-                resource.unit_name()
-            );
-        } else {
-            text += &format!(
-                "the last iterations lost no accuracy: what one more {} would cost can't be told from them\n",
-                resource.unit_name()
-            );
-        }
+        let unit = resource.unit_name();
+        text += &match self.next_unit_points {
+            Some(points) => format!(
+                "one more {unit} would cost about {points:.2} points of held-out accuracy, at the slope of the last iterations\n"
+            ),
+            None => format!(
+                "the last iterations lost no accuracy that can be told: what one more {unit} would cost is open; over all iterations one cost {:.2} points\n",
+                self.unit_points
+            ),
+        };
         text + "\n" + &self.results_table() + &self.verdict()
     }
 
