@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::error::NetadaptRunError;
 use super::record::{IterationRecord, ProposalState, SeedRecord};
-use super::run::{NetadaptRun, NetadaptRunError};
+use super::run::NetadaptRun;
 use super::summary::{Summary, path};
 use crate::netadapt::{Phase, Problem};
 use crate::report::{AdaptationPlot, AdaptedNetwork, CostPoint, LayerWidths, WidthsPlot, write_csv};

@@ -7,8 +7,11 @@
 mod contest;
 mod controls;
 mod derived;
+mod error;
+mod finals;
 mod gains;
 mod longer;
+mod looped;
 mod members_file;
 mod observer;
 mod options;
@@ -16,10 +19,11 @@ mod record;
 mod run;
 mod summary;
 
+pub use error::NetadaptRunError;
 pub use gains::{Gain, NetworkResult};
 pub use members_file::MembersFileError;
 pub use observer::{NetadaptEvent, NetadaptProgress};
 pub use options::{FinalTraining, NetadaptOptions};
 pub use record::{IterationRecord, Line, ProposalRecord, ProposalState, SeedRecord};
-pub use run::{NetadaptResult, NetadaptRun, NetadaptRunError};
+pub use run::{NetadaptResult, NetadaptRun};
 pub use summary::{GroupChange, Summary};
