@@ -6,9 +6,11 @@ mod interrupt;
 pub mod netadapt;
 mod network_args;
 mod output;
+mod run_args;
 pub mod search;
 pub mod train;
 mod values;
 
 pub use exit::{Exit, report_error};
 pub use network_args::NetworkArgs;
+pub use run_args::RunArgs;

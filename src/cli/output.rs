@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{Stdout, Write};
 
+use super::RunArgs;
 use crate::run::{JsonLines, Observer, Silent};
 
 /// Prints a result. A reader that has gone away (`| head`) is no error.
@@ -13,14 +14,13 @@ pub fn print(text: impl Display) {
 
 /// The listener that the options ask for: JSON lines on stdout, none, or progress for people.
 pub(super) fn observer<E, P: Observer<E> + 'static>(
-    json: bool,
-    quiet: bool,
+    args: &RunArgs,
     progress: impl FnOnce() -> P,
 ) -> Box<dyn Observer<E>>
 where
     JsonLines<Stdout>: Observer<E>,
 {
-    match (json, quiet) {
+    match (args.json, args.quiet) {
         (true, _) => Box::new(JsonLines::new(std::io::stdout())),
         (false, true) => Box::new(Silent),
         (false, false) => Box::new(progress()),

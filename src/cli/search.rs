@@ -9,7 +9,7 @@ use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
 use super::output::{observer, print};
 use super::values::open_data;
-use super::{Exit, report_error};
+use super::{Exit, RunArgs, report_error};
 use crate::data::DataSource;
 use crate::latency::{self, Budget, LatencyTable};
 use crate::report::{Align, Table};
@@ -73,21 +73,11 @@ pub struct SearchArgs {
     /// Networks of the front to train in the end
     #[arg(long, value_name = "N", default_value_t = 2)]
     finals: u32,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
     /// Networks to train at once; the results are the same for any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
-    /// The run folder [default: a name made of the options, in results/]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Print events as JSON lines on stdout
-    #[arg(long)]
-    json: bool,
-    /// Print only the result
-    #[arg(long, short, conflicts_with = "json")]
-    quiet: bool,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 /// Rewards by name.
@@ -116,10 +106,10 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
         .with("search space", space_text.as_bytes())
         .with("images", source.fingerprint().as_bytes());
     let task = ProxyTask::new(source, options.validation_share, options.seed).into_diagnostic()?;
-    let folder = args.out.clone().unwrap_or_else(|| default_folder(&options));
+    let folder = args.run.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer = observer(args.json, args.quiet, Progress::stderr);
+    let observer = observer(&args.run, Progress::stderr);
     let run = SearchRun {
         options: &options,
         inputs: &inputs,
@@ -134,7 +124,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
     };
     match run.run(&folder) {
         Ok(result) => {
-            if !args.json {
+            if !args.run.json {
                 print(result_text(&result, &folder, args));
             }
             Ok(Exit::Done)
@@ -168,7 +158,7 @@ fn options(args: &SearchArgs, source: &DataSource) -> Result<SearchOptions, Repo
         trials: args.trials as usize,
         finals: args.finals as usize,
         validation_share: VALIDATION_SHARE,
-        seed: args.seed,
+        seed: args.run.seed,
         candidate: Recipe::candidate(args.epochs),
         final_recipe: Recipe::small_images(args.final_epochs),
     })

@@ -10,7 +10,7 @@ use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
 use super::output::{observer, print};
 use super::values::share;
-use super::{Exit, NetworkArgs, report_error};
+use super::{Exit, NetworkArgs, RunArgs, report_error};
 use crate::data::DataSource;
 use crate::report::ReportError;
 use crate::run::training::{Teacher, TrainingRun, TrainingRunError};
@@ -67,9 +67,6 @@ pub struct TrainArgs {
     /// Its weights
     #[arg(long, value_name = "FILE", requires = "teacher")]
     teacher_weights: Option<PathBuf>,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
     /// Threads to compute with; the results are the same for any number
     /// [default: one a core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -77,15 +74,8 @@ pub struct TrainArgs {
     /// Go on with an interrupted run, and fail if there is none
     #[arg(long)]
     resume: bool,
-    /// The run folder [default: a name made of the options, in results/]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Print events as JSON lines on stdout
-    #[arg(long)]
-    json: bool,
-    /// Print only the result
-    #[arg(long, short, conflicts_with = "json")]
-    quiet: bool,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 /// With more classes, their table is not printed.
@@ -108,10 +98,10 @@ fn train(args: &TrainArgs) -> Result<Exit, Report> {
     if let Some(teacher) = &teacher {
         images.check_fit(&teacher.spec, Some("give a teacher that was trained on these images"))?;
     }
-    let folder = args.out.clone().unwrap_or_else(|| default_folder(&options));
+    let folder = args.run.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer = observer(args.json, args.quiet, TrainingProgress::stderr);
+    let observer = observer(&args.run, TrainingProgress::stderr);
     let run = TrainingRun {
         options: &options,
         inputs: &inputs,
@@ -128,7 +118,7 @@ fn train(args: &TrainArgs) -> Result<Exit, Report> {
     };
     match run.run(&folder) {
         Ok(report) => {
-            if !args.json {
+            if !args.run.json {
                 print(result_text(&spec, &report, &folder).into_diagnostic()?);
             }
             Ok(Exit::Done)
@@ -186,7 +176,7 @@ fn options(args: &TrainArgs, spec: &NetworkSpec, recipe: Recipe, source: &DataSo
         arch_id: spec.arch_id(),
         data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), shown),
         validation: args.validation,
-        seed: args.seed,
+        seed: args.run.seed,
         weights: args.weights.as_ref().map(shown),
         teacher: args.teacher.clone(),
         teacher_weights: args.teacher_weights.as_ref().map(shown),

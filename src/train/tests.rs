@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     CheckpointError, Control, Distillation, EpochRecord, History, OptimizerKind, Recipe, Schedule,
-    TrainError, Trainer, evaluate, fit, load_checkpoint, save_checkpoint,
+    TrainError, Trainer, TrainingState, evaluate, fit, load_checkpoint, save_checkpoint,
 };
 use crate::data::{Augment, Dataset, ImageSize, Loader, Mixup, Normalisation};
 use crate::graph::LayerGraph;
@@ -349,4 +349,63 @@ fn a_checkpoint_of_another_training_or_a_damaged_one_changes_nothing() {
         assert!(matches!(error, CheckpointError::Damaged { .. }), "{error}");
     }
     assert_eq!(bits(&fresh), before);
+}
+
+/// Weights, moments and averages are cut alike, and training goes on with them.
+#[test]
+fn a_training_goes_on_after_its_network_was_narrowed() {
+    use crate::netadapt::{Channels, Surgery};
+    let control = Control::new(&STOP);
+    let (wide, images) = (network(), loader(16));
+    for optimizer in [ADAMW, SGD, RMSPROP] {
+        let recipe = Recipe { ema: Some(0.9), ..recipe(optimizer, 1e-3) };
+        let mut trainer = Trainer::new(&wide, &images, &recipe, 2, None).expect("memory");
+        trainer.train_steps(0..3, &control).expect("trained");
+        let state = trainer.state().expect("values");
+        let groups = wide.graph().channel_groups();
+        let all = Channels::all(&groups);
+        let mut keep = all.clone();
+        let mut spec =
+            spec::load("mobilenet_v3_small").expect("shipped").scaled(0.25, spec::WidthRule::Reference);
+        spec = NetworkSpec { resolution: 8, input_channels: 1, classes: 2, ..spec };
+        for (id, group) in groups
+            .iter()
+            .filter(|(_, group)| group.slots.iter().any(|(place, _)| matches!(place, spec::Place::Head(_))))
+        {
+            keep.set(id, (0..group.width).filter(|channel| channel % 3 != 1).collect());
+            for &(place, slot) in &group.slots {
+                spec.set_width(place, slot, keep.of(id).len() as u32);
+            }
+        }
+        let surgery = Surgery { graph: wide.graph(), groups: &groups };
+        let parts =
+            state.parts.iter().map(|(part, values)| (part.clone(), surgery.shrink(values, &all, &keep)));
+        let narrowed = TrainingState { parts: parts.collect() };
+        assert_ne!(narrowed, state);
+        let narrow =
+            Network::with_values(LayerGraph::lower(&spec), narrowed.network()).expect("its own shapes");
+        let mut trainer = Trainer::new(&narrow, &images, &recipe, 2, None).expect("memory");
+        trainer.restore(&narrowed).expect("its own shapes");
+        assert_eq!(trainer.state().expect("values"), narrowed);
+        trainer.train_steps(3..5, &control).expect("trained");
+        assert_ne!(trainer.state().expect("values"), narrowed);
+        assert!(trainer.restore(&state).is_err(), "the wide network's state is refused");
+    }
+}
+
+/// Steps that are counted see the batches of whole epochs.
+#[test]
+fn training_by_steps_is_training_by_epochs() {
+    let control = Control::new(&STOP);
+    let recipe = recipe(ADAMW, 4e-3);
+    let images = loader(16);
+    let (by_epochs, by_steps) = (network(), network());
+    let mut trainer = Trainer::new(&by_epochs, &images, &recipe, 2, None).expect("memory");
+    trainer.train_epoch(&control).and_then(|_| trainer.train_epoch(&control)).expect("trained");
+    let mut trainer = Trainer::new(&by_steps, &images, &recipe, 2, None).expect("memory");
+    for steps in [0..3, 3..5, 5..8] {
+        trainer.train_steps(steps, &control).expect("trained");
+    }
+    assert_eq!(images.training_steps(), 4);
+    assert_eq!(bits(&by_epochs), bits(&by_steps));
 }

@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 
 use super::exit::finish;
 use super::values::share;
-use super::{Exit, NetworkArgs};
+use super::{Exit, NetworkArgs, RunArgs};
 use crate::netadapt::{Importance, Rule, Step};
 use crate::run::FinalTraining;
 
@@ -89,21 +89,11 @@ pub struct NetadaptArgs {
     /// Share of the training images held out to score proposals
     #[arg(long, value_name = "SHARE", default_value_t = 0.2, value_parser = share)]
     validation: f64,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
     /// Proposals to train at once; the results are the same for any number
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     jobs: Option<u32>,
-    /// The run folder [default: a name made of the options, in results/]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Print events as JSON lines on stdout
-    #[arg(long)]
-    json: bool,
-    /// Print only the result
-    #[arg(long, short, conflicts_with = "json")]
-    quiet: bool,
+    #[command(flatten)]
+    run: RunArgs,
     /// Run the loop on a table of trained networks instead of training
     #[arg(long, value_name = "FILE", requires_all = ["groups", "score", "cost"], help_heading = "Tables of trained networks")]
     tabular: Option<PathBuf>,

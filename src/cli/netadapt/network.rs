@@ -73,10 +73,10 @@ fn adapt(
     images: &TrainingImages,
     table: &LatencyTable,
 ) -> Result<Exit, Report> {
-    let folder = args.out.clone().unwrap_or_else(|| default_folder(options));
+    let folder = args.run.out.clone().unwrap_or_else(|| default_folder(options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer = observer(args.json, args.quiet, NetadaptProgress::stderr);
+    let observer = observer(&args.run, NetadaptProgress::stderr);
     let cost_label = match options.budget.resource {
         Resource::Latency => format!("predicted latency on {}, ms", table.header.device()),
         Resource::Madds => "million multiply-adds".to_owned(),
@@ -98,7 +98,7 @@ fn adapt(
     };
     match run.run(&folder) {
         Ok(result) => {
-            if !args.json {
+            if !args.run.json {
                 print(result_text(&result, options, &folder, args));
             }
             Ok(Exit::Done)
@@ -152,7 +152,7 @@ fn options(
         distill: args.distill,
         controls: args.controls == Controls::All,
         validation_share: args.validation,
-        seed: args.seed,
+        seed: args.run.seed,
         recipe_name: args.recipe.clone(),
         seed_recipe: Recipe { epochs: args.train_epochs, distill: None, ..recipe.clone() },
         short_recipe: short_recipe(&recipe),

@@ -81,11 +81,11 @@ pub(super) fn run(args: &NetadaptArgs, file: &Path) -> Result<Exit, Report> {
         fill: false,
         inherits: false,
         kept: usize::MAX,
-        seed: args.seed,
+        seed: args.run.seed,
     };
     let evaluations = args.evaluations.map(|count| count as usize);
     let runs = (0..u64::from(args.runs)).map(|run| {
-        let options = AdaptationOptions { seed: args.seed + run, ..options };
+        let options = AdaptationOptions { seed: args.run.seed + run, ..options };
         adapt_table(&table, options, evaluations).ok_or_else(|| {
             miette!(help = "use more --evaluations or a larger --step", "run {run} did not reach the budget")
         })
@@ -100,7 +100,7 @@ pub(super) fn run(args: &NetadaptArgs, file: &Path) -> Result<Exit, Report> {
         random_score: (!random.is_empty()).then(|| Spread::of(&random)),
         runs: &runs,
     };
-    if args.json {
+    if args.run.json {
         print(serde_json::to_string_pretty(&output).unwrap_or_default() + "\n");
     } else {
         print(text_of(&output, args, table.groups().len()));

@@ -1,0 +1,22 @@
+//! Arguments of every command that makes a run.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Seed, folder and output of a run.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// The run folder [default: a name made of the options, in results/]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print events as JSON lines on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Print only the result
+    #[arg(long, short, conflicts_with = "json")]
+    pub quiet: bool,
+}
