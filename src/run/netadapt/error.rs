@@ -33,7 +33,7 @@ pub enum NetadaptRunError {
     Train(TrainError),
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Training(TrainingRunError),
+    Training(Box<TrainingRunError>),
     #[error("cannot start threads: {0}")]
     Threads(std::io::Error),
     #[error("{} is the journal of another adaptation: {reason}; choose another --out, or delete the folder", path.display())]
@@ -64,7 +64,7 @@ impl From<TrainingRunError> for NetadaptRunError {
     fn from(error: TrainingRunError) -> Self {
         match error {
             TrainingRunError::Interrupted { .. } => Self::Interrupted,
-            other => Self::Training(other),
+            other => Self::Training(Box::new(other)),
         }
     }
 }

@@ -118,7 +118,7 @@ impl Loop<'_> {
         adaptation: &mut Adaptation<'_>,
         known: impl Iterator<Item = Line>,
     ) -> Result<Vec<IterationRecord>, NetadaptRunError> {
-        let mut iterations = Vec::new();
+        let mut iterations: Vec<IterationRecord> = Vec::new();
         for line in known {
             let Line::Iteration(record) = line else {
                 return Err(self.other_journal("it starts twice"));
@@ -135,8 +135,9 @@ impl Loop<'_> {
             adaptation.tell(&round, &outcomes);
             iterations.push(record);
         }
-        if !iterations.is_empty() {
-            self.run.observer.notify(&NetadaptEvent::Resumed { iterations: iterations.len() });
+        if let Some(last) = iterations.last() {
+            let cost = last.winner().map_or(f64::NAN, |winner| winner.cost);
+            self.run.observer.notify(&NetadaptEvent::Resumed { iterations: iterations.len(), cost });
         }
         Ok(iterations)
     }

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -29,6 +28,8 @@ pub enum NetadaptEvent {
     Resumed {
         /// How many.
         iterations: usize,
+        /// What the network costs that they led to.
+        cost: f64,
     },
     /// Something the user should know.
     Warning {
@@ -98,28 +99,34 @@ pub struct NetadaptProgress {
 struct State {
     resource: Resource,
     budget: f64,
-    /// Cost of the seed, and when the loop began at which cost.
+    /// Cost of the seed.
     seed: f64,
-    begun: Option<(Instant, f64)>,
-    cost: f64,
+}
+
+/// Parts that the way to the budget is counted in, for the time that is left.
+const WAY: f64 = 1000.0;
+
+impl State {
+    /// How much of the way to the budget a network of this cost has behind it.
+    fn way_done(&self, cost: f64) -> u64 {
+        (WAY * (self.seed - cost) / (self.seed - self.budget)).clamp(0.0, WAY) as u64
+    }
 }
 
 impl NetadaptProgress {
     /// A spinner if stderr is a terminal.
     pub fn stderr() -> Self {
-        let state = State { resource: Resource::Latency, budget: 0.0, seed: 0.0, begun: None, cost: 0.0 };
+        let state = State { resource: Resource::Latency, budget: 0.0, seed: 0.0 };
         Self { terminal: Terminal::stderr("{spinner} {elapsed} {msg}"), state: Mutex::new(state) }
     }
 
     fn iteration(&self, record: &IterationRecord) {
-        let Ok(mut state) = self.state.lock() else { return };
+        let Ok(state) = self.state.lock() else { return };
         let line = iteration_line(record, state.resource);
-        let left = record.winner().filter(|_| record.phase == Phase::Narrow).and_then(|winner| {
-            state.cost = winner.cost;
-            let (since, from) = state.begun?;
-            let done = (from - winner.cost) / (from - state.budget);
-            let left = since.elapsed().as_secs_f64() * (1.0 / done.max(1e-3) - 1.0);
-            (winner.cost > state.budget).then(|| Duration::from_secs_f64(left.max(0.0)))
+        let narrowed = record.winner().filter(|_| record.phase == Phase::Narrow);
+        let left = narrowed.filter(|winner| winner.cost > state.budget).map(|winner| {
+            self.terminal.bar.set_position(state.way_done(winner.cost));
+            self.terminal.bar.eta()
         });
         drop(state);
         self.terminal.say(&match left {
@@ -165,13 +172,20 @@ impl Observer<NetadaptEvent> for NetadaptProgress {
                     (state.resource, state.budget) = (*resource, *budget);
                 }
             }
-            NetadaptEvent::Resumed { iterations } => {
+            NetadaptEvent::Resumed { iterations, cost } => {
+                if let Ok(state) = self.state.lock() {
+                    self.terminal.bar.set_position(state.way_done(*cost));
+                    self.terminal.bar.reset_eta();
+                }
                 self.terminal.say(&format!("going on after {iterations} finished iterations"));
             }
             NetadaptEvent::Warning { message } => self.terminal.say(&format!("warning: {message}")),
             NetadaptEvent::Seed(seed) => {
                 if let Ok(mut state) = self.state.lock() {
-                    (state.seed, state.cost) = (seed.cost, seed.cost);
+                    state.seed = seed.cost;
+                    self.terminal.bar.set_length(WAY as u64);
+                    self.terminal.bar.set_position(0);
+                    self.terminal.bar.reset_eta();
                     self.terminal.say(&format!(
                         "start: {}, {:.1} % of {} held-out images",
                         state.resource.show(seed.cost),
@@ -187,10 +201,6 @@ impl Observer<NetadaptEvent> for NetadaptProgress {
                 ));
             }
             NetadaptEvent::Heat { iteration, heat, proposals } => {
-                if let Ok(mut state) = self.state.lock() {
-                    let cost = state.cost;
-                    state.begun.get_or_insert_with(|| (Instant::now(), cost));
-                }
                 self.terminal
                     .bar
                     .set_message(format!("iteration {iteration}, heat {}: {proposals} proposals", heat + 1));
