@@ -57,7 +57,7 @@ pub struct NetadaptArgs {
     #[arg(long, value_name = "STEP", default_value = "1%", value_parser = Step::from_str)]
     step: Step,
     /// Training steps of a proposal
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     short_steps: u32,
     /// Networks that go on after an iteration
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
@@ -72,7 +72,7 @@ pub struct NetadaptArgs {
     #[arg(long = "final", value_name = "M", default_value = "finetune")]
     final_training: FinalKind,
     /// Epochs of that
-    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     final_epochs: u32,
     /// Epochs that the network is trained first, where there are no weights
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -1,110 +1,72 @@
-//! `mbn-inspect`: what a network or a search space consists of and costs.
+//! A network, layer by layer.
 
-use clap::Parser;
 use miette::Report;
 use serde::Serialize;
 
-use super::exit::finish;
-use super::output::print;
-use super::{Exit, NetworkArgs};
+use super::{InspectArgs, target};
+use crate::cli::output::print;
 use crate::graph::{BlockSpan, Cost, LayerGraph};
-use crate::latency::{self, LatencyTable, Prediction, RowSource, SpanLatency};
+use crate::latency::{LatencyTable, Prediction, RowSource, SpanLatency};
 use crate::report::{Align, Table};
-use crate::run::LatencyProblem;
-use crate::space::{self, Decision, SearchSpace};
 use crate::spec::NetworkSpec;
-
-/// Show a network layer by layer, or the decisions of a search space.
-#[derive(Debug, Parser)]
-#[command(
-    name = "mbn-inspect",
-    args_override_self = true,
-    version,
-    after_help = "Examples:
-  mbn-inspect mobilenet_v3_small --target pixel-latency.csv
-  mbn-inspect mobilenet_v1 --width 0.75 --resolution 160 --json
-  mbn-inspect --space mobilenet_v3 --target pixel-latency.csv"
-)]
-pub struct InspectArgs {
-    /// A network file, or a reference network: mobilenet_v1, mobilenet_v2,
-    /// mobilenet_v3_large, mobilenet_v3_small, mnasnet_b1 ...
-    #[arg(required_unless_present = "space", conflicts_with = "space")]
-    network: Option<String>,
-    /// A search space file, or the name of a shipped one
-    #[arg(long, value_name = "FILE")]
-    space: Option<String>,
-    /// A latency table file, or the name of one in latency_tables/
-    #[arg(long, value_name = "TABLE")]
-    target: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    change: NetworkArgs,
-}
-
-/// Runs the command.
-pub fn run(args: &InspectArgs) -> Exit {
-    let done = match (&args.network, &args.space) {
-        (Some(network), _) => inspect_network(args, network),
-        (None, Some(space)) => inspect_space(args, space),
-        (None, None) => return Exit::Usage,
-    };
-    finish(done.map(|()| Exit::Done))
-}
-
-fn target(args: &InspectArgs) -> Result<Option<LatencyTable>, Report> {
-    Ok(args.target.as_deref().map(latency::load).transpose()?)
-}
 
 /// A network with its costs, as printed.
 #[derive(Debug, Serialize)]
-struct NetworkReport {
-    name: String,
-    arch_id: String,
-    resolution: u32,
-    classes: u32,
-    params: u64,
-    madds: u64,
-    target: Option<String>,
-    device: Option<String>,
-    latency_ms: Option<f64>,
-    latency_stddev_ms: Option<f64>,
-    latency_base_ms: Option<f64>,
+pub(super) struct NetworkReport {
+    pub(super) name: String,
+    pub(super) arch_id: String,
+    pub(super) resolution: u32,
+    pub(super) classes: u32,
+    pub(super) params: u64,
+    pub(super) madds: u64,
+    pub(super) target: Option<String>,
+    pub(super) device: Option<String>,
+    pub(super) latency_ms: Option<f64>,
+    pub(super) latency_stddev_ms: Option<f64>,
+    pub(super) latency_base_ms: Option<f64>,
     /// Rows that no table states: interpolated and extrapolated ones.
-    latency_interpolated_rows: Option<usize>,
-    latency_extrapolated_rows: Option<usize>,
-    latency_other_activation_rows: Option<usize>,
-    layers: Vec<LayerReport>,
+    pub(super) latency_interpolated_rows: Option<usize>,
+    pub(super) latency_extrapolated_rows: Option<usize>,
+    pub(super) latency_other_activation_rows: Option<usize>,
+    pub(super) layers: Vec<LayerReport>,
 }
 
 /// One block.
 #[derive(Debug, Serialize)]
-struct LayerReport {
-    name: String,
-    block: String,
-    input: [u32; 3],
-    output: [u32; 3],
-    params: u64,
-    madds: u64,
-    latency_ms: Option<f64>,
-    latency_stddev_ms: Option<f64>,
-    latency_share: Option<f64>,
-    latency_source: Vec<RowSource>,
+pub(super) struct LayerReport {
+    pub(super) name: String,
+    pub(super) block: String,
+    pub(super) input: [u32; 3],
+    pub(super) output: [u32; 3],
+    pub(super) params: u64,
+    pub(super) madds: u64,
+    pub(super) latency_ms: Option<f64>,
+    pub(super) latency_stddev_ms: Option<f64>,
+    pub(super) latency_share: Option<f64>,
+    pub(super) latency_source: Vec<RowSource>,
 }
 
-fn inspect_network(args: &InspectArgs, name: &str) -> Result<(), Report> {
-    let spec = args.change.load(name)?;
+pub(super) fn inspect(args: &InspectArgs, name: &str) -> Result<(), Report> {
     let table = target(args)?;
-    let graph = LayerGraph::lower(&spec);
-    let explained = table.as_ref().map(|table| table.explain(&graph)).transpose()?;
-    let report = network_report(&spec, &graph, table.as_ref(), explained.as_ref());
+    let report = report(args, name, table.as_ref())?;
     if args.json {
         print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
     } else {
         print(network_text(&report, table.as_ref()));
     }
     Ok(())
+}
+
+/// The network of that name or file, with its costs.
+pub(super) fn report(
+    args: &InspectArgs,
+    name: &str,
+    table: Option<&LatencyTable>,
+) -> Result<NetworkReport, Report> {
+    let spec = args.change.load(name)?;
+    let graph = LayerGraph::lower(&spec);
+    let explained = table.map(|table| table.explain(&graph)).transpose()?;
+    Ok(network_report(&spec, &graph, table, explained.as_ref()))
 }
 
 type Explained = (Prediction, Vec<SpanLatency>);
@@ -220,70 +182,6 @@ fn totals(report: &NetworkReport, table: Option<&LatencyTable>) -> String {
     text
 }
 
-fn millions(count: u64) -> String {
+pub(super) fn millions(count: u64) -> String {
     format!("{:.2} M", count as f64 / 1e6)
-}
-
-/// A search space, as printed.
-#[derive(Debug, Serialize)]
-struct SpaceReport<'a> {
-    name: &'a str,
-    resolutions: &'a [u32],
-    classes: u32,
-    networks: f64,
-    smallest_latency_ms: Option<f64>,
-    decisions: Vec<DecisionReport<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct DecisionReport<'a> {
-    place: &'a str,
-    dimension: &'static str,
-    choices: &'a [String],
-}
-
-fn inspect_space(args: &InspectArgs, name: &str) -> Result<(), Report> {
-    let space = space::load(name)?;
-    let smallest = match target(args)? {
-        Some(table) => Some(LatencyProblem::new(&space, &table)?.smallest_latency_ms()),
-        None => None,
-    };
-    let report = space_report(&space, smallest);
-    if args.json {
-        print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
-    } else {
-        print(space_text(&report));
-    }
-    Ok(())
-}
-
-fn space_report(space: &SearchSpace, smallest_latency_ms: Option<f64>) -> SpaceReport<'_> {
-    fn decision(d: &Decision) -> DecisionReport<'_> {
-        DecisionReport { place: &d.place, dimension: d.dimension.name(), choices: &d.choices }
-    }
-    SpaceReport {
-        name: &space.name,
-        resolutions: space.resolutions(),
-        classes: space.classes(),
-        networks: space.size(),
-        smallest_latency_ms,
-        decisions: space.decisions().iter().map(decision).collect(),
-    }
-}
-
-fn space_text(report: &SpaceReport<'_>) -> String {
-    let mut table = Table::new([("place", Align::Left), ("decision", Align::Left), ("choices", Align::Left)]);
-    for decision in &report.decisions {
-        table.row([decision.place.to_owned(), decision.dimension.to_owned(), decision.choices.join(" ")]);
-    }
-    let mut text = format!(
-        "{}\n\n{table}\n{} decisions, {:.2e} different networks\n",
-        report.name,
-        report.decisions.len(),
-        report.networks
-    );
-    if let Some(ms) = report.smallest_latency_ms {
-        text += &format!("smallest reachable latency {ms:.2} ms\n");
-    }
-    text
 }

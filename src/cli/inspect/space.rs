@@ -1,0 +1,74 @@
+//! The decisions of a search space.
+
+use miette::Report;
+use serde::Serialize;
+
+use super::{InspectArgs, target};
+use crate::cli::output::print;
+use crate::report::{Align, Table};
+use crate::run::LatencyProblem;
+use crate::space::{self, Decision, SearchSpace};
+
+/// A search space, as printed.
+#[derive(Debug, Serialize)]
+struct SpaceReport<'a> {
+    name: &'a str,
+    resolutions: &'a [u32],
+    classes: u32,
+    networks: f64,
+    smallest_latency_ms: Option<f64>,
+    decisions: Vec<DecisionReport<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct DecisionReport<'a> {
+    place: &'a str,
+    dimension: &'static str,
+    choices: &'a [String],
+}
+
+pub(super) fn inspect(args: &InspectArgs, name: &str) -> Result<(), Report> {
+    let space = space::load(name)?;
+    let smallest = match target(args)? {
+        Some(table) => Some(LatencyProblem::new(&space, &table)?.smallest_latency_ms()),
+        None => None,
+    };
+    let report = space_report(&space, smallest);
+    if args.json {
+        print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
+    } else {
+        print(space_text(&report));
+    }
+    Ok(())
+}
+
+fn space_report(space: &SearchSpace, smallest_latency_ms: Option<f64>) -> SpaceReport<'_> {
+    fn decision(d: &Decision) -> DecisionReport<'_> {
+        DecisionReport { place: &d.place, dimension: d.dimension.name(), choices: &d.choices }
+    }
+    SpaceReport {
+        name: &space.name,
+        resolutions: space.resolutions(),
+        classes: space.classes(),
+        networks: space.size(),
+        smallest_latency_ms,
+        decisions: space.decisions().iter().map(decision).collect(),
+    }
+}
+
+fn space_text(report: &SpaceReport<'_>) -> String {
+    let mut table = Table::new([("place", Align::Left), ("decision", Align::Left), ("choices", Align::Left)]);
+    for decision in &report.decisions {
+        table.row([decision.place.to_owned(), decision.dimension.to_owned(), decision.choices.join(" ")]);
+    }
+    let mut text = format!(
+        "{}\n\n{table}\n{} decisions, {:.2e} different networks\n",
+        report.name,
+        report.decisions.len(),
+        report.networks
+    );
+    if let Some(ms) = report.smallest_latency_ms {
+        text += &format!("smallest reachable latency {ms:.2} ms\n");
+    }
+    text
+}
