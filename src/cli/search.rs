@@ -8,9 +8,8 @@ use miette::{IntoDiagnostic, Report, miette};
 use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
 use super::output::{observer, print};
-use super::values::open_data;
 use super::{Exit, RunArgs, report_error};
-use crate::data::DataSource;
+use crate::data::{self, DataSource};
 use crate::latency::{self, Budget, LatencyTable};
 use crate::report::{Align, Table};
 use crate::run::search::{SearchResult, SearchRun, SearchRunError};
@@ -99,7 +98,11 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
     let (space_file, space_text) = read_text(&args.space, "search space", space::SEARCH_SPACES)?;
     let space = SearchSpace::from_toml(&space_file, &space_text).map_err(ReadError::from)?;
     let references = REFERENCES.iter().map(|name| spec::load(name)).collect::<Result<Vec<_>, _>>()?;
-    let source = open_data(args.data.as_deref())?;
+    let source = match &args.data {
+        Some(folder) => data::open(folder),
+        None => data::embedded(),
+    }
+    .into_diagnostic()?;
     let options = options(args, &source)?;
     let inputs = Inputs::new()
         .with("latency table", table_text.as_bytes())

@@ -254,7 +254,9 @@ mod tests {
 
     #[test]
     fn a_layer_that_is_gone_stands_alone_and_those_behind_it_meet_again() {
-        let diff = diff_of(|spec| drop(spec.blocks.remove(7)));
+        let diff = diff_of(|spec| {
+            spec.blocks.remove(7);
+        });
         assert_eq!(changed(&diff), ["blocks.7 -"]);
         let diff = diff_of(|spec| spec.blocks.insert(8, spec.blocks[7].with_width(Slot::Hidden, 96)));
         assert_eq!(changed(&diff), ["- blocks.8"]);

@@ -45,7 +45,8 @@ pub struct NetadaptArgs {
     /// Weights of the network, trained on these images [default: it is trained first]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class
+    /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class,
+    /// whose images are brought to the network's resolution
     /// [default: 12,000 images of Fashion-MNIST inside the program]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,

@@ -7,7 +7,6 @@ use miette::{IntoDiagnostic, Report, miette};
 use super::{Controls, NetadaptArgs};
 use crate::cli::interrupt::stop_on_ctrl_c;
 use crate::cli::output::{observer, print};
-use crate::cli::values::open_data;
 use crate::cli::{Exit, report_error};
 use crate::data::{Augment, DataSource};
 use crate::graph::LayerGraph;
@@ -15,8 +14,8 @@ use crate::latency::{self, LatencyTable};
 use crate::netadapt::{CONFIDENCE, Limit, Meter, NetworkProblem, Problem, Resource, smallest_reachable};
 use crate::run::netadapt::{NetadaptResult, NetadaptRun, NetadaptRunError};
 use crate::run::{
-    Inputs, NetadaptOptions, NetadaptProgress, TrainingImages, cores, describe_proxy, proxy_network,
-    short_hash,
+    Inputs, NetadaptOptions, NetadaptProgress, TrainingImages, cores, describe_proxy, open_images,
+    proxy_network, short_hash,
 };
 use crate::spec::NetworkSpec;
 use crate::text_file::{ReadError, read_text};
@@ -38,7 +37,7 @@ pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
         Resource::Params => Meter::Params,
     };
     let costed = args.change.load(&args.network)?;
-    let source = open_data(args.data.as_deref())?;
+    let source = open_images(args.data.as_deref(), costed.resolution).into_diagnostic()?;
     let trained = trained_form(&costed, &source);
     let problem = NetworkProblem::new(costed, trained, meter)?;
     let seed_cost = problem.cost(&problem.seed()).unwrap_or(f64::NAN);
