@@ -124,14 +124,12 @@ impl Summary {
             Some(points) => format!(
                 "one more {unit} would cost about {points:.2} points of held-out accuracy, at the slope of the last iterations\n"
             ),
+            None if self.unit_points > 0.0 => format!(
+                "the last iterations lost no accuracy that can be told: what one more {unit} would cost is open; over all iterations one cost {:.2} points\n",
+                self.unit_points
+            ),
             None => {
-                let overall = match self.unit_points {
-                    points if points > 0.0 => format!("over all iterations one cost {points:.2} points"),
-                    _ => "nor did all iterations together".to_owned(),
-                };
-                format!(
-                    "the last iterations lost no accuracy that can be told, so what one more {unit} would cost is open; {overall}\n"
-                )
+                format!("no accuracy was lost that can be told: what one more {unit} would cost is open\n")
             }
         };
         text + "\n" + &self.results_table() + &self.verdict()
