@@ -123,6 +123,27 @@ pub struct Proposal {
     pub is_pacer: bool,
 }
 
+impl Proposal {
+    /// A network made from `parent`, scored by its accuracy.
+    fn new(parent: &Member, widths: Vec<u32>, cost: f64) -> Self {
+        Self {
+            parent: parent.key,
+            group: None,
+            from: None,
+            widths,
+            cost,
+            reference: Reference::None,
+            weight: 1.0,
+            is_pacer: false,
+        }
+    }
+
+    /// The same, one of whose groups differs from its parent.
+    fn of_group(parent: &Member, group: usize, widths: Vec<u32>, cost: f64) -> Self {
+        Self { group: Some(group), from: Some(parent.widths[group]), ..Self::new(parent, widths, cost) }
+    }
+}
+
 /// Networks to evaluate, the better ones of which go on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Round {
@@ -309,9 +330,9 @@ impl<'p> Adaptation<'p> {
         }
         self.arrived.retain(|known| known.widths != member.widths);
         self.arrived.push(member);
-        let worth = self.worth();
         let kept = self.options.kept.max(self.options.beam);
         if self.arrived.len() > kept {
+            let worth = self.worth();
             self.arrived.sort_by(|a, b| worth(b).total_cmp(&worth(a)).then(a.key.cmp(&b.key)));
             self.arrived.truncate(kept);
         }
@@ -327,16 +348,8 @@ impl<'p> Adaptation<'p> {
             true if self.is_paced() => Reference::Pacer(0),
             true => Reference::Member { key: origin.key, accuracy: origin.accuracy },
         };
-        Proposal {
-            parent: parent.key,
-            group: Some(group),
-            from: Some(parent.widths[group]),
-            widths,
-            cost,
-            reference,
-            weight: self.options.rule.weight(origin.cost - cost),
-            is_pacer: false,
-        }
+        let weight = self.options.rule.weight(origin.cost - cost);
+        Proposal { reference, weight, ..Proposal::of_group(parent, group, widths, cost) }
     }
 
     fn is_paced(&self) -> bool {
@@ -344,16 +357,7 @@ impl<'p> Adaptation<'p> {
     }
 
     fn pacer(parent: &Member) -> Proposal {
-        Proposal {
-            parent: parent.key,
-            group: None,
-            from: None,
-            widths: parent.widths.clone(),
-            cost: parent.cost,
-            reference: Reference::None,
-            weight: 1.0,
-            is_pacer: true,
-        }
+        Proposal { is_pacer: true, ..Proposal::new(parent, parent.widths.clone(), parent.cost) }
     }
 
     /// For each network above the budget and each group, the widest width that saves the step: the rest of the way to
@@ -405,16 +409,7 @@ impl<'p> Adaptation<'p> {
                 let widths = with_width(&parent.widths, group, level);
                 let cost = self.problem.cost(&widths)?;
                 let fits = cost <= self.options.limit && cost > parent.cost;
-                fits.then(|| Proposal {
-                    parent: parent.key,
-                    group: Some(group),
-                    from: Some(parent.widths[group]),
-                    widths,
-                    cost,
-                    reference: Reference::None,
-                    weight: 1.0,
-                    is_pacer: false,
-                })
+                fits.then(|| Proposal::of_group(parent, group, widths, cost))
             })
         };
         (0..parent.widths.len()).filter_map(grown).collect()
@@ -447,17 +442,8 @@ impl<'p> Adaptation<'p> {
         let promising = candidates.into_iter().filter_map(promise);
         let (_, widths, cost) = promising.max_by(|a, b| a.0.total_cmp(&b.0))?;
         let changed = |member: &&Member| member.widths.iter().zip(&widths).filter(|(a, b)| a != b).count();
-        let parent = self.arrived.iter().min_by_key(changed)?.key;
-        Some(Proposal {
-            parent,
-            group: None,
-            from: None,
-            widths,
-            cost,
-            reference: Reference::None,
-            weight: 1.0,
-            is_pacer: false,
-        })
+        let parent = self.arrived.iter().min_by_key(changed)?;
+        Some(Proposal::new(parent, widths, cost))
     }
 
     fn exchanged_widths(&self, widths: &[u32], rng: &mut impl Rng) -> Vec<u32> {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 
-use super::Parameters;
+use super::{Network, Parameters};
+use crate::graph::LayerGraph;
 
 /// Weights could not be saved or do not belong to the network.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,20 @@ pub enum WeightsError {
         /// Missing, surplus and differently shaped tensors.
         differences: String,
     },
+    /// There is no memory for the network.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// A network with the weights of a file.
+///
+/// # Errors
+/// As [`load_weights`].
+pub fn load_network(graph: LayerGraph, path: &Path) -> Result<Network, WeightsError> {
+    // Every tensor is replaced, so it does not matter how it is drawn.
+    let network = Network::new(graph, 0)?;
+    load_weights(network.parameters(), path)?;
+    Ok(network)
 }
 
 /// Writes all tensors, running statistics included, beside `path` and renames.

@@ -82,7 +82,7 @@ impl RunFolder {
         if options_file.exists() && manifest_file.exists() {
             folder.check_same_run(options, inputs)?;
         } else {
-            folder.write("manifest.json", manifest(inputs, command).as_bytes())?;
+            folder.write_json("manifest.json", &Manifest::new(inputs, command))?;
             folder.write("run.toml", options.as_bytes())?;
         }
         Ok(folder)
@@ -115,6 +115,16 @@ impl RunFolder {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
         let path = self.file(name);
         write_whole_file(&path, bytes).map_err(|source| FolderError::Io { action: "write", path, source })
+    }
+
+    /// Writes a JSON file of the run for people to read, as [`Self::write`].
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), FolderError> {
+        let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+        text.push('\n');
+        self.write(name, text.as_bytes())
     }
 
     /// A file of the run; `name` may contain folders.
@@ -166,19 +176,18 @@ fn lock(path: &Path) -> Result<File, FolderError> {
     }
 }
 
-fn manifest(inputs: &Inputs, command: &[String]) -> String {
-    let manifest = Manifest {
-        program: env!("CARGO_PKG_NAME").to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: command.to_vec(),
-        os: std::env::consts::OS.to_owned(),
-        arch: std::env::consts::ARCH.to_owned(),
-        cores: super::threads::cores(),
-        inputs: inputs.clone(),
-    };
-    let mut text = serde_json::to_string_pretty(&manifest).unwrap_or_default();
-    text.push('\n');
-    text
+impl Manifest {
+    fn new(inputs: &Inputs, command: &[String]) -> Self {
+        Self {
+            program: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: command.to_vec(),
+            os: std::env::consts::OS.to_owned(),
+            arch: std::env::consts::ARCH.to_owned(),
+            cores: super::threads::cores(),
+            inputs: inputs.clone(),
+        }
+    }
 }
 
 /// The options that differ between two texts of `run.toml`.

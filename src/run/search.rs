@@ -18,7 +18,7 @@ use super::record::{FinalRecord, Record, TrialRecord, TrialState};
 use super::threads;
 use crate::graph::LayerGraph;
 use crate::latency::{LatencyTable, MissingRows};
-use crate::nn::{Network, WeightsError, load_weights, save_weights};
+use crate::nn::{WeightsError, load_network, save_weights};
 use crate::report::ReportError;
 use crate::search::{self, Domain, Strategy, Trial};
 use crate::space::SearchSpace;
@@ -353,8 +353,7 @@ impl State<'_> {
         let weights = self.folder.network(arch_id, "weights.safetensors");
         save_weights(network.parameters(), &weights)?;
         // The network that is tested is the one that was saved.
-        let reloaded = Network::new(LayerGraph::lower(&proxy), run.options.seed).map_err(TrainError::from)?;
-        load_weights(reloaded.parameters(), &weights)?;
+        let reloaded = load_network(LayerGraph::lower(&proxy), &weights)?;
         let score = run.task.test(&reloaded, recipe, run.stop)?;
         Ok(FinalRecord { test_correct: score.correct, test_images: score.total, ..record })
     }

@@ -18,7 +18,7 @@ use super::training_options::TrainingOptions;
 use super::training_report::{self, TestReport};
 use crate::data::{DataError, Loader, Waits};
 use crate::graph::LayerGraph;
-use crate::nn::{Network, WeightsError, load_weights, save_weights};
+use crate::nn::{Network, WeightsError, load_network, save_weights};
 use crate::report::ReportError;
 use crate::spec::NetworkSpec;
 use crate::train::{
@@ -114,8 +114,12 @@ impl TrainingRun<'_> {
 
     fn run_in_pool(&self, path: &Path) -> Result<TestReport, TrainingRunError> {
         let recipe = &self.options.recipe;
-        let network = load_network(self.spec, self.options.seed, self.weights)?;
-        let teacher = self.teacher.map(|t| load_network(&t.spec, self.options.seed, Some(&t.weights)));
+        let graph = LayerGraph::lower(self.spec);
+        let network = match self.weights {
+            Some(weights) => load_network(graph, weights)?,
+            None => Network::new(graph, self.options.seed).map_err(TrainError::from)?,
+        };
+        let teacher = self.teacher.map(|t| load_network(LayerGraph::lower(&t.spec), &t.weights));
         let (teacher, images) = (teacher.transpose()?, self.images.training(recipe.batch)?);
         let trainer = Trainer::new(&network, &images, recipe, self.options.seed, teacher.as_ref())?;
         if self.must_resume && !path.join(CHECKPOINT).exists() {
@@ -124,7 +128,7 @@ impl TrainingRun<'_> {
         let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
         let folder = RunFolder::open(path, &run_toml, self.inputs, self.command)?;
         folder.write("network.toml", self.spec.to_toml().as_bytes())?;
-        folder.write("normalisation.json", normalisation_text(self.images).as_bytes())?;
+        folder.write_json("normalisation.json", self.images.normalisation())?;
         let identity = json!({ "options": self.options, "inputs": self.inputs });
         let waits = Waits::default();
         State { run: self, folder: &folder, images: &images, identity, trainer, waits }.train_and_test()
@@ -156,21 +160,6 @@ impl TrainingRun<'_> {
         lines.extend(self.teacher.map(|teacher| format!("teacher {}", teacher.spec.name)));
         lines
     }
-}
-
-/// A network with the weights of a file, or fresh ones.
-fn load_network(spec: &NetworkSpec, seed: u64, weights: Option<&Path>) -> Result<Network, TrainingRunError> {
-    let network = Network::new(LayerGraph::lower(spec), seed).map_err(TrainError::from)?;
-    if let Some(weights) = weights {
-        load_weights(network.parameters(), weights)?;
-    }
-    Ok(network)
-}
-
-fn normalisation_text(images: &TrainingImages) -> String {
-    let mut text = serde_json::to_string_pretty(images.normalisation()).unwrap_or_default();
-    text.push('\n');
-    text
 }
 
 /// A training at work.
@@ -294,7 +283,7 @@ impl State<'_> {
         let recipe = &run.options.recipe;
         let (weights, epoch) = history.best().map_or((LAST, recipe.epochs), |best| (BEST, best.epoch));
         // The network that is tested is the one that was saved.
-        let reloaded = load_network(run.spec, run.options.seed, Some(&self.folder.file(weights)))?;
+        let reloaded = load_network(LayerGraph::lower(run.spec), &self.folder.file(weights))?;
         let evaluation = evaluate(&reloaded, &run.images.test(recipe.batch)?, &control)?;
         let report = TestReport::new(weights, epoch, run.images.class_names(), &evaluation);
         training_report::write_test(self.folder, &report)?;

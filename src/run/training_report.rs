@@ -103,9 +103,7 @@ const TEST_JSON: &str = "report/test.json";
 
 /// Writes the report of the test.
 pub(super) fn write_test(folder: &RunFolder, report: &TestReport) -> Result<(), FolderError> {
-    let mut text = serde_json::to_string_pretty(report).unwrap_or_default();
-    text.push('\n');
-    folder.write(TEST_JSON, text.as_bytes())
+    folder.write_json(TEST_JSON, report)
 }
 
 /// Writes the tables of the test.

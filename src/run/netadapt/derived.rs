@@ -76,9 +76,7 @@ pub(super) fn write(
         held_out_points: change.points,
     });
     write_csv(&folder.derived("widths.csv"), rows)?;
-    let mut text = serde_json::to_string_pretty(summary).unwrap_or_default();
-    text.push('\n');
-    folder.write("derived/summary.json", text.as_bytes())?;
+    folder.write_json("derived/summary.json", summary)?;
     folder.write("derived/summary.txt", summary.text(&run.options.budget.to_string()).as_bytes())?;
     adaptation_plot(run, seed, iterations, widths, summary).write(&folder.derived("adaptation"))?;
     widths_plot(run, widths).write(&folder.derived("widths"))?;

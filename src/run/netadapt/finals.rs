@@ -14,7 +14,7 @@ use super::observer::NetadaptEvent;
 use super::options::FinalTraining;
 use super::run::{NetadaptRun, SEED_WEIGHTS};
 use crate::graph::LayerGraph;
-use crate::nn::{Network, save_weights};
+use crate::nn::{Network, load_network, save_weights};
 use crate::run::folder::RunFolder;
 use crate::run::training::Teacher;
 use crate::run::training_report::TestReport;
@@ -57,14 +57,10 @@ impl Finals<'_> {
         let start = self.folder.file(ADAPTED_WEIGHTS);
         self.save_network(&looped.widths, &looped.trained, &start)?;
         let adapted = self.train_from("NetAdapt", "final", &looped.widths, &start, recipe)?;
-        save_weights(
-            run.load(
-                &run.networks(&looped.widths)?.1,
-                &trained_weights(&self.folder.file("final"), &adapted),
-            )?
-            .parameters(),
-            &self.folder.file("weights.safetensors"),
-        )?;
+        let (_, spec) = run.networks(&looped.widths)?;
+        let weights = trained_weights(&self.folder.file("final"), &adapted);
+        let trained = load_network(LayerGraph::lower(&spec), &weights)?;
+        save_weights(trained.parameters(), &self.folder.file("weights.safetensors"))?;
         let mut results = vec![
             result("seed", looped.seed.cost, &seed_test, 0, None),
             result("NetAdapt", cost, &adapted, all, None),

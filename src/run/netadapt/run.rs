@@ -12,9 +12,8 @@ use super::looped::Loop;
 use super::observer::NetadaptEvent;
 use super::options::NetadaptOptions;
 use super::summary::Summary;
-use crate::graph::LayerGraph;
 use crate::netadapt::NetworkProblem;
-use crate::nn::{Network, load_weights, save_weights};
+use crate::nn::{Network, load_network, save_weights};
 use crate::run::folder::RunFolder;
 use crate::run::observer::Observer;
 use crate::run::options::Inputs;
@@ -73,7 +72,8 @@ impl NetadaptRun<'_> {
     /// See [`NetadaptRunError`].
     pub fn run(&self, folder: &Path) -> Result<NetadaptResult, NetadaptRunError> {
         // Weights of another network are told before anything is written.
-        let given = self.weights.map(|weights| self.load(self.problem.trained(), weights)).transpose()?;
+        let graph = self.problem.trained_graph();
+        let given = self.weights.map(|weights| load_network(graph.clone(), weights)).transpose()?;
         let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
         let folder = RunFolder::open(folder, &run_toml, self.inputs, self.command)?;
         self.observer.notify(&NetadaptEvent::Started {
@@ -91,12 +91,6 @@ impl NetadaptRun<'_> {
             summary: result.summary.clone(),
         });
         Ok(result)
-    }
-
-    pub(super) fn load(&self, spec: &NetworkSpec, weights: &Path) -> Result<Network, NetadaptRunError> {
-        let network = Network::new(LayerGraph::lower(spec), self.options.seed).map_err(TrainError::from)?;
-        load_weights(network.parameters(), weights)?;
-        Ok(network)
     }
 
     pub(super) fn trainings(&self) -> Trainings<'_> {
@@ -159,7 +153,8 @@ impl NetadaptRun<'_> {
                 teacher: None,
             };
             let report = self.trainings().run(&training)?;
-            let network = self.load(spec, &trained_weights(&training.folder, &report))?;
+            let weights = trained_weights(&training.folder, &report);
+            let network = load_network(self.problem.trained_graph().clone(), &weights)?;
             save_weights(network.parameters(), &path)?;
             return Ok((network, report));
         };
@@ -171,9 +166,7 @@ impl NetadaptRun<'_> {
         let batch = self.options.seed_recipe.batch;
         let evaluation = evaluate(&network, &self.images.test(batch)?, &Control::new(self.stop))?;
         let report = TestReport::new(SEED_WEIGHTS, 0, self.images.class_names(), &evaluation);
-        let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
-        text.push('\n');
-        folder.write(SEED_TEST, text.as_bytes())?;
+        folder.write_json(SEED_TEST, &report)?;
         self.observer.notify(&NetadaptEvent::Tested { name: "seed".to_owned(), accuracy: report.accuracy });
         Ok((network, report))
     }
