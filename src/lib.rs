@@ -10,14 +10,18 @@ pub mod cli;
 pub mod data;
 pub mod diagnostic;
 pub mod differences;
+pub mod export;
 pub mod graph;
 pub mod kernels;
 pub mod latency;
 pub mod netadapt;
 pub mod nn;
+pub mod onnx;
 pub mod plan;
 pub mod report;
 pub mod run;
+#[cfg(any(feature = "tract", feature = "ort"))]
+pub mod runtime;
 pub mod search;
 pub mod seed;
 pub mod space;

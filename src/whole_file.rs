@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -11,15 +11,50 @@ use tempfile::NamedTempFile;
 /// # Errors
 /// The operating system's; a file that was there before is then unchanged.
 pub fn write_whole_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    std::fs::create_dir_all(folder)?;
-    let mut file = beside(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map(drop::<File>).map_err(|refused| refused.error)
+    PendingFile::write(path, bytes)?.keep()
+}
+
+/// A file that is written beside its final name, and is gone unless it is kept.
+#[derive(Debug)]
+pub struct PendingFile {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl PendingFile {
+    /// Writes the file that is to be at `path`, creating missing folders on the way.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn write(path: &Path, bytes: &[u8]) -> io::Result<Self> {
+        let folder = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        std::fs::create_dir_all(folder)?;
+        let mut file = beside(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Where it lies until it is kept.
+    pub fn pending(&self) -> &Path {
+        self.file.path()
+    }
+
+    /// Where it will lie.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives it its name, in place of a file that was there before.
+    ///
+    /// # Errors
+    /// The operating system's; a file that was there before is then unchanged.
+    pub fn keep(self) -> io::Result<()> {
+        self.file.persist(&self.path).map(drop::<File>).map_err(|refused| refused.error)
+    }
 }
 
 /// A temporary file in `folder` with the permissions of an ordinary new file, not the private ones of a temporary one.

@@ -6,14 +6,14 @@ use std::path::Path;
 const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["run"],
-    &["netadapt", "report", "search", "train"],
+    &["export", "netadapt", "report", "search", "train"],
     &["nn", "data", "latency"],
     &["plan"],
     &["graph"],
     &["space"],
     &["spec"],
     &["kernels", "text_file"],
-    &["cholesky", "diagnostic", "differences", "whole_file", "seed"],
+    &["cholesky", "diagnostic", "differences", "onnx", "runtime", "whole_file", "seed"],
 ];
 
 fn layer(module: &str) -> Option<usize> {

@@ -1,6 +1,8 @@
 //! What the binaries share: arguments, exit codes, error output.
 
 mod exit;
+#[cfg(feature = "export")]
+pub mod export;
 pub mod inspect;
 mod interrupt;
 pub mod netadapt;

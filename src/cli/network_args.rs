@@ -33,6 +33,12 @@ fn positive_width(text: &str) -> Result<f64, String> {
 }
 
 impl NetworkArgs {
+    /// Whether anything is to be changed.
+    pub fn changes_anything(&self) -> bool {
+        let numbers = [self.resolution, self.channels, self.classes];
+        self.width.is_some() || numbers.iter().any(Option::is_some)
+    }
+
     /// The network of that name or file, changed as asked.
     ///
     /// # Errors

@@ -12,6 +12,12 @@ pub fn print(text: impl Display) {
     let _ = write!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
+/// Tells people on stderr what is being done.
+#[cfg(feature = "export")]
+pub(super) fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// The listener that the options ask for: JSON lines on stdout, none, or progress for people.
 pub(super) fn observer<E, P: Observer<E> + 'static>(
     args: &RunArgs,

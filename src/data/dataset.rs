@@ -187,6 +187,27 @@ impl Dataset {
         Ok(Self { images, size, ..self })
     }
 
+    /// The same images with that many channels: grey ones repeat theirs, coloured ones become grey by the mean of
+    /// theirs.
+    ///
+    /// # Errors
+    /// When there is neither one channel before nor after.
+    pub fn with_channels(self, channels: usize) -> Result<Self, DataError> {
+        let images = match (self.channels, channels) {
+            (had, asked) if had == asked => return Ok(self),
+            (1, asked) => self.images.iter().flat_map(|&grey| std::iter::repeat_n(grey, asked)).collect(),
+            (had, 1) => {
+                let grey = |pixel: &[u8]| pixel.iter().map(|&v| usize::from(v)).sum::<usize>() / had;
+                self.images.chunks_exact(had).map(|pixel| grey(pixel) as u8).collect()
+            }
+            (had, asked) => {
+                let problem = format!("its images have {had} channels, which cannot become {asked}");
+                return Err(DataError::Inconsistent { name: self.name, problem });
+            }
+        };
+        Ok(Self { images, channels, ..self })
+    }
+
     /// Whether every index is that of an image.
     pub(super) fn check_indices(&self, indices: &[usize]) -> Result<(), DataError> {
         match indices.iter().find(|&&index| index >= self.len()) {

@@ -11,7 +11,8 @@ use super::idx::{assemble, read_part};
 use super::source::DataSource;
 use super::stream::ByteStream;
 
-const NAME: &str = "fashion-mnist-small (embedded)";
+/// Its name.
+pub const EMBEDDED: &str = "fashion-mnist-small (embedded)";
 
 /// A file of the data set: the name for error messages, and the contents.
 macro_rules! file {
@@ -38,7 +39,7 @@ pub fn embedded() -> Result<DataSource, DataError> {
     let names = class_names::parse(Path::new(CLASSES.0), CLASSES.1)?;
     let train = read_part(stream(TRAIN_IMAGES)?, stream(TRAIN_LABELS)?)?;
     let test = read_part(stream(TEST_IMAGES)?, stream(TEST_LABELS)?)?;
-    assemble(NAME, Some(names), train, Some(test))
+    assemble(EMBEDDED, Some(names), train, Some(test))
 }
 
 #[cfg(test)]

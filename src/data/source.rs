@@ -117,6 +117,36 @@ impl DataSource {
             test_origin: self.test_origin,
         })
     }
+
+    /// Both parts with that many channels, see [`Dataset::with_channels`].
+    ///
+    /// # Errors
+    /// When the channels cannot become these.
+    pub fn with_channels(self, channels: usize) -> Result<Self, DataError> {
+        Ok(Self {
+            train: self.train.with_channels(channels)?,
+            test: self.test.with_channels(channels)?,
+            test_origin: self.test_origin,
+        })
+    }
+
+    /// Up to `count` images of each part, spread evenly over it.
+    ///
+    /// # Errors
+    /// Never for images that were read.
+    pub fn some(self, count: usize) -> Result<Self, DataError> {
+        let some = |part: Dataset| match part.len() {
+            len if len <= count => Ok(part),
+            len => part.subset(&spread(len, count)),
+        };
+        Ok(Self { train: some(self.train)?, test: some(self.test)?, test_origin: self.test_origin })
+    }
+}
+
+/// Up to `count` positions among `len`, evenly spaced: sets are often sorted by class.
+pub fn spread(len: usize, count: usize) -> Vec<usize> {
+    let count = count.min(len);
+    (0..count).map(|index| index * len / count).collect()
 }
 
 #[cfg(test)]
@@ -129,6 +159,16 @@ mod tests {
         let message =
             DataSource::new(dataset(4, 1, 1, 1, 2), dataset(4, 1, 1, 1, 3)).unwrap_err().to_string();
         assert!(message.ends_with("different class names"), "{message}");
+    }
+
+    #[test]
+    fn some_images_are_spread_over_all() {
+        assert_eq!(spread(10, 4), [0, 2, 5, 7]);
+        assert_eq!(spread(3, 9), [0, 1, 2]);
+        assert!(spread(3, 0).is_empty());
+        let source = DataSource::new(dataset(9, 1, 1, 1, 3), dataset(2, 1, 1, 1, 3)).unwrap();
+        let some = source.some(3).unwrap();
+        assert_eq!((some.train().len(), some.test().len()), (3, 2));
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub use engine::Engine;
 pub use network::{Mode, Network};
 pub use parameters::{Parameters, TensorInfo, Values};
 pub use planned::PlannedNetwork;
-pub use weights::{WeightsError, load_network, load_weights, save_weights};
+pub use weights::{WeightsError, load_network, load_weights, save_weights, weight_bytes};
 
 #[cfg(test)]
 mod tests;

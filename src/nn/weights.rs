@@ -51,10 +51,18 @@ pub fn load_network(graph: LayerGraph, path: &Path) -> Result<Network, WeightsEr
 /// If the file cannot be written; `path` is then as it was.
 pub fn save_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsError> {
     let failed = |reason: String| WeightsError::File { action: "write", path: path.to_owned(), reason };
+    let bytes = weight_bytes(parameters).map_err(|error| failed(error.to_string()))?;
+    crate::whole_file::write_whole_file(path, &bytes).map_err(|e| failed(e.to_string()))
+}
+
+/// All tensors, running statistics included, as the bytes of a safetensors file.
+///
+/// # Errors
+/// If candle cannot read a tensor.
+pub fn weight_bytes(parameters: &Parameters) -> Result<Vec<u8>, safetensors::SafeTensorError> {
     let tensors: BTreeMap<_, _> =
         parameters.iter().map(|(name, info)| (name, info.var.as_tensor().clone())).collect();
-    let bytes = safetensors::serialize(&tensors, None).map_err(|e| failed(e.to_string()))?;
-    crate::whole_file::write_whole_file(path, &bytes).map_err(|e| failed(e.to_string()))
+    safetensors::serialize(&tensors, None)
 }
 
 /// Reads weights into the network's tensors.

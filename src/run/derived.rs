@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::folder::RunFolder;
+use super::model_card::{CardLatency, MODEL_CARD, ModelCard};
 use super::problem::LatencyProblem;
 use super::record::{FinalRecord, TrialRecord, TrialState};
 use super::search::{SearchRun, SearchRunError};
@@ -69,7 +70,37 @@ pub(super) fn write(
     write_csv(&folder.derived("pareto.csv"), front.iter().map(|&i| front_row(&trials[i], finals)))?;
     pareto_plot(run, trials, &front, finals).write(&folder.derived("pareto"))?;
     progress_plot(run, problem, trials).write(&folder.derived("progress"))?;
+    for record in finals {
+        let trial = trials.iter().find(|trial| trial.trial == record.trial);
+        if let (Some(trial), Some(test_accuracy)) = (trial, record.test_accuracy()) {
+            let name = format!("networks/{}/{MODEL_CARD}", trial.arch_id);
+            folder.write_json(&name, &model_card(run, problem, trial, test_accuracy))?;
+        }
+    }
     Ok(())
+}
+
+fn model_card(
+    run: &SearchRun<'_>,
+    problem: &LatencyProblem<'_>,
+    trial: &TrialRecord,
+    test_accuracy: f64,
+) -> ModelCard {
+    ModelCard {
+        network: "trained.toml".to_owned(),
+        weights: "weights.safetensors".to_owned(),
+        normalisation: run.task.normalisation().clone(),
+        classes: run.task.class_names().to_vec(),
+        data: run.options.data.clone(),
+        validation_accuracy: trial.state.accuracy(),
+        test_accuracy,
+        latency: Some(CardLatency {
+            device: run.table.header.device().to_owned(),
+            ms: trial.latency_ms,
+            stddev_ms: trial.latency_stddev_ms,
+            resolution: problem.decode(&trial.genotype).resolution,
+        }),
+    }
 }
 
 fn trial_row(trial: &TrialRecord, on_front: bool) -> TrialRow<'_> {

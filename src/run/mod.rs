@@ -2,8 +2,11 @@
 
 mod derived;
 mod executor;
+#[cfg(feature = "export")]
+pub mod export;
 mod folder;
 mod journal;
+mod model_card;
 pub mod netadapt;
 mod observer;
 mod options;
@@ -22,6 +25,7 @@ mod training_report;
 
 pub use folder::{FolderError, RunFolder};
 pub use journal::{Journal, JournalError};
+pub use model_card::{CardLatency, MODEL_CARD, ModelCard};
 pub use netadapt::{FinalTraining, NetadaptEvent, NetadaptOptions, NetadaptProgress};
 pub use observer::{Event, JsonLines, Observer, Progress, Silent};
 pub use options::{Inputs, SearchOptions, short_hash};

@@ -69,6 +69,16 @@ impl ProxyTask {
         proxy_network(spec, side, self.train.channels() as u32, self.train.classes() as u32)
     }
 
+    /// What pixels are normalised with.
+    pub fn normalisation(&self) -> &Normalisation {
+        &self.normalisation
+    }
+
+    /// Names of the classes.
+    pub fn class_names(&self) -> &[String] {
+        self.train.class_names()
+    }
+
     /// Images a candidate is trained on, and scored on.
     pub fn search_images(&self) -> (usize, usize) {
         (self.split.search.len(), self.split.validation.len())

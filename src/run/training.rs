@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::derived::epochs;
 use super::folder::{FolderError, RunFolder};
+use super::model_card::{MODEL_CARD, ModelCard};
 use super::observer::Observer;
 use super::options::Inputs;
 use super::threads;
@@ -275,7 +276,22 @@ impl State<'_> {
         let matrix = report.matrix()?;
         training_report::write_tables(self.folder, &matrix)?;
         draw_confusion(self.folder, &self.run.spec.name, self.run.options, &report, matrix)?;
+        self.folder.write_json(MODEL_CARD, &self.card(history, &report))?;
         Ok(report)
+    }
+
+    fn card(&self, history: &History, report: &TestReport) -> ModelCard {
+        let best = history.best().and_then(|record| record.validation);
+        ModelCard {
+            network: "network.toml".to_owned(),
+            weights: report.weights.clone(),
+            normalisation: self.run.images.normalisation().clone(),
+            classes: report.classes.clone(),
+            data: self.run.options.data.clone(),
+            validation_accuracy: best.map(|validation| validation.accuracy),
+            test_accuracy: report.accuracy,
+            latency: None,
+        }
     }
 
     fn see_test_images(&self, history: &History) -> Result<TestReport, TrainingRunError> {

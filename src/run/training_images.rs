@@ -172,6 +172,31 @@ impl TrainingImages {
         (self.trained.len(), self.validated.len(), self.test.len())
     }
 
+    /// The same images, normalised as they were for another network.
+    #[must_use]
+    pub fn normalised_with(self, normalisation: Normalisation) -> Self {
+        Self { normalisation, ..self }
+    }
+
+    /// Up to `count` of the images to test with, spread evenly over them.
+    ///
+    /// # Errors
+    /// If the normalisation is for other images.
+    pub fn some_to_test_with(&self, count: usize, batch: NonZeroUsize) -> Result<Loader, DataError> {
+        let some = data::spread(self.test.len(), count);
+        Loader::new(Arc::clone(&self.test), &some, &self.normalisation, batch)
+    }
+
+    /// Up to `count` of the images to train on, spread evenly over them.
+    ///
+    /// # Errors
+    /// If the normalisation is for other images.
+    pub fn some_to_train_with(&self, count: usize, batch: NonZeroUsize) -> Result<Loader, DataError> {
+        let some = data::spread(self.trained.len(), count);
+        let some: Vec<usize> = some.into_iter().map(|position| self.trained[position]).collect();
+        Loader::new(Arc::clone(&self.train), &some, &self.normalisation, batch)
+    }
+
     /// Classes of the test images, in order.
     pub fn test_labels(&self) -> &[u32] {
         self.test.labels()

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::gains::ADAPTED;
 use super::error::NetadaptRunError;
 use super::record::{IterationRecord, ProposalState, SeedRecord};
 use super::run::NetadaptRun;
@@ -129,7 +130,7 @@ fn adaptation_plot(
                     accuracy: percent(result.accuracy()),
                     low: percent(low),
                     high: percent(high),
-                    highlighted: result.name == "NetAdapt",
+                    highlighted: result.name == ADAPTED,
                 }
             })
             .collect(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::contest::{Arena, Original, Trained};
 use super::controls::{self, Control};
 use super::error::NetadaptRunError;
-use super::gains::{Gain, NetworkResult};
+use super::gains::{ADAPTED, Gain, NetworkResult};
 use super::longer::{Training, trained_weights};
 use super::looped::Looped;
 use super::observer::NetadaptEvent;
@@ -56,14 +56,14 @@ impl Finals<'_> {
         let all = looped.trained_images() + self.images_of(recipe);
         let start = self.folder.file(ADAPTED_WEIGHTS);
         self.save_network(&looped.widths, &looped.trained, &start)?;
-        let adapted = self.train_from("NetAdapt", "final", &looped.widths, &start, recipe)?;
+        let adapted = self.train_from(ADAPTED, "final", &looped.widths, &start, recipe)?;
         let (_, spec) = run.networks(&looped.widths)?;
         let weights = trained_weights(&self.folder.file("final"), &adapted);
         let trained = load_network(LayerGraph::lower(&spec), &weights)?;
         save_weights(trained.parameters(), &self.folder.file("weights.safetensors"))?;
         let mut results = vec![
             result("seed", looped.seed.cost, &seed_test, 0, None),
-            result("NetAdapt", cost, &adapted, all, None),
+            result(ADAPTED, cost, &adapted, all, None),
         ];
         let controls = if run.options.controls { Control::ALL.as_slice() } else { &[] };
         for &control in controls {

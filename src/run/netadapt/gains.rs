@@ -7,6 +7,9 @@ use crate::run::training_report::TestReport;
 /// Quantile of the normal distribution for two-sided 95 %.
 const QUANTILE: f64 = 1.959_963_984_540_054;
 
+/// What people call the network that was narrowed.
+pub(super) const ADAPTED: &str = "NetAdapt";
+
 /// A network that was trained to the end and tested.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NetworkResult {

@@ -7,14 +7,17 @@ use super::contest::Arena;
 use super::derived;
 use super::error::NetadaptRunError;
 use super::finals::Finals;
+use super::gains::{ADAPTED, NetworkResult};
 use super::longer::{Training, Trainings, trained_weights};
 use super::looped::Loop;
 use super::observer::NetadaptEvent;
 use super::options::NetadaptOptions;
 use super::summary::Summary;
-use crate::netadapt::NetworkProblem;
+use crate::graph::LayerGraph;
+use crate::netadapt::{Meter, NetworkProblem};
 use crate::nn::{Network, load_network, save_weights};
 use crate::run::folder::RunFolder;
+use crate::run::model_card::{CardLatency, MODEL_CARD, ModelCard};
 use crate::run::observer::Observer;
 use crate::run::options::Inputs;
 use crate::run::threads;
@@ -128,8 +131,34 @@ impl NetadaptRun<'_> {
         folder.write("network.toml", network.to_toml().as_bytes())?;
         folder.write("trained.toml", trained.to_toml().as_bytes())?;
         let summary = Summary::new(self.options, &looped.seed, &looped.iterations, &looped.widths, results);
+        folder.write_json(MODEL_CARD, &self.card(&network, &summary))?;
         derived::write(folder, self, &looped.seed, &looped.iterations, &looped.widths, &summary)?;
         Ok(NetadaptResult { network, summary })
+    }
+
+    fn card(&self, network: &NetworkSpec, summary: &Summary) -> ModelCard {
+        let latency = match self.problem.meter() {
+            Meter::Latency(table) => {
+                table.predict(&LayerGraph::lower(network)).ok().map(|prediction| CardLatency {
+                    device: table.header.device().to_owned(),
+                    ms: prediction.latency_ms,
+                    stddev_ms: prediction.stddev_ms(),
+                    resolution: network.resolution,
+                })
+            }
+            Meter::Madds | Meter::Params => None,
+        };
+        let adapted = summary.results.iter().find(|result| result.name == ADAPTED);
+        ModelCard {
+            network: "trained.toml".to_owned(),
+            weights: "weights.safetensors".to_owned(),
+            normalisation: self.images.normalisation().clone(),
+            classes: self.images.class_names().to_vec(),
+            data: self.options.data.clone(),
+            validation_accuracy: None,
+            test_accuracy: adapted.map_or(0.0, NetworkResult::accuracy),
+            latency,
+        }
     }
 
     /// The network to start from, with its test.

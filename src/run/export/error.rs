@@ -1,0 +1,45 @@
+//! Why a network was not exported.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+
+use super::proof::{Proof, TOLERANCE};
+use crate::data::DataError;
+use crate::export::{MissingTensor, QuantisationError};
+use crate::nn::WeightsError;
+use crate::runtime::RuntimeError;
+use crate::train::TrainError;
+
+/// A network was not exported; nothing was kept.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[expect(missing_docs, reason = "the sources say it")]
+pub enum ExportError {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    #[error(transparent)]
+    Tensor(#[from] MissingTensor),
+    #[error(transparent)]
+    Quantisation(#[from] QuantisationError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// A file could not be written or read back.
+    #[error("cannot {action} {}: {source}", path.display())]
+    File { action: &'static str, path: PathBuf, source: std::io::Error },
+    /// The file does not compute what the network computes.
+    #[error(
+        "the file is not kept: run by {by}, its logits differ from the network's by up to {:.2e} (largest logit {:.1}; \
+         tolerance {TOLERANCE:.0e}), and {} of {} images get another class",
+        proof.largest_difference, proof.largest_logit, proof.images - proof.same_class, proof.images
+    )]
+    #[diagnostic(help(
+        "weights that are no numbers or far too large do this; otherwise it is a fault of the program: please report it \
+         with the network file"
+    ))]
+    Unequal { by: String, proof: Proof },
+}

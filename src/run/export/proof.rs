@@ -1,0 +1,89 @@
+//! The logits of an exported file against those of the network.
+
+use serde::Serialize;
+
+use super::error::ExportError;
+
+/// The largest difference of logits that rounding makes, in units of the largest logit where that is above 1.
+pub const TOLERANCE: f64 = 1e-4;
+
+/// How the logits of a file compare with those of the network that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Proof {
+    /// Images compared.
+    pub images: usize,
+    /// Largest difference of two logits.
+    pub largest_difference: f64,
+    /// Largest logit of the network, in absolute value.
+    pub largest_logit: f64,
+    /// Images with the same most likely class.
+    pub same_class: usize,
+}
+
+impl Proof {
+    /// No images.
+    pub(super) const NONE: Self =
+        Self { images: 0, largest_difference: 0.0, largest_logit: 0.0, same_class: 0 };
+
+    /// Compares the logits `[n, classes]` of a batch.
+    pub(super) fn see(&mut self, expected: &[f32], found: &[f32], classes: usize) {
+        for (expected, found) in expected.chunks_exact(classes).zip(found.chunks_exact(classes)) {
+            self.images += 1;
+            self.same_class += usize::from(most_likely(expected) == most_likely(found));
+            for (&expected, &found) in expected.iter().zip(found) {
+                let difference = f64::from((expected - found).abs());
+                // A logit that is no number differs from every other.
+                let difference = if difference.is_nan() { f64::INFINITY } else { difference };
+                self.largest_difference = self.largest_difference.max(difference);
+                self.largest_logit = self.largest_logit.max(f64::from(expected.abs()));
+            }
+        }
+    }
+
+    /// The largest difference in units of the largest logit, where that is above 1.
+    pub fn relative_difference(&self) -> f64 {
+        self.largest_difference / self.largest_logit.max(1.0)
+    }
+
+    /// The proof, if it holds.
+    pub(super) fn within_tolerance(self, by: &str) -> Result<Self, ExportError> {
+        if self.images > 0 && self.relative_difference() <= TOLERANCE {
+            return Ok(self);
+        }
+        Err(ExportError::Unequal { by: by.to_owned(), proof: self })
+    }
+}
+
+/// The class with the largest logit; the first of equal ones.
+pub(super) fn most_likely(logits: &[f32]) -> usize {
+    let larger = |best: usize, class: usize| if logits[class] > logits[best] { class } else { best };
+    (1..logits.len()).fold(0, larger)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proof(expected: &[f32], found: &[f32]) -> Proof {
+        let mut proof = Proof::NONE;
+        proof.see(expected, found, 2);
+        proof
+    }
+
+    #[test]
+    fn counts_images_and_classes_and_finds_the_largest_difference() {
+        let proof = proof(&[1.0, 2.0, 5.0, -20.0], &[1.0, 2.0005, -6.0, -4.0]);
+        assert_eq!((proof.images, proof.same_class), (2, 1));
+        assert!((proof.largest_difference - 16.0).abs() < 1e-6);
+        assert!((proof.relative_difference() - 0.8).abs() < 1e-6);
+    }
+
+    #[test]
+    fn holds_within_rounding_only_and_never_for_what_is_no_number() {
+        assert!(proof(&[0.5, 0.1], &[0.500_05, 0.1]).within_tolerance("x").is_ok());
+        assert!(proof(&[0.5, 0.1], &[0.5002, 0.1]).within_tolerance("x").is_err());
+        assert!(proof(&[50.0, 0.1], &[50.004, 0.1]).within_tolerance("x").is_ok(), "relative to 50");
+        assert!(proof(&[0.5, f32::NAN], &[0.5, f32::NAN]).within_tolerance("x").is_err());
+        assert!(Proof::NONE.within_tolerance("x").is_err(), "nothing was compared");
+    }
+}

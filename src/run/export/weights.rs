@@ -1,0 +1,41 @@
+//! Weights for this program.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use super::error::ExportError;
+use super::images::Images;
+use super::logits::OfNetwork;
+use super::onnx::compare;
+use super::pending::Pending;
+use super::source::Source;
+use super::{ExportReport, RunProof};
+use crate::graph::LayerGraph;
+use crate::nn::{Network, load_network, weight_bytes};
+use crate::train::TrainError;
+
+const BATCH: NonZeroUsize = NonZeroUsize::MIN.saturating_add(31);
+
+/// Writes the tensors of the network to `path`, and the network beside it.
+pub fn write_own(
+    source: &Source,
+    images: &Images,
+    proof_images: usize,
+    path: &Path,
+) -> Result<ExportReport, ExportError> {
+    let graph = LayerGraph::lower(&source.spec);
+    let network = Network::with_values(graph.clone(), &source.values).map_err(TrainError::from)?;
+    let mut pending = Pending::default();
+    let bytes = weight_bytes(network.parameters()).map_err(candle_core::Error::wrap).map_err(TrainError::from)?;
+    let written = pending.write(path, &bytes, "weights under this program's names")?;
+    let toml = path.with_extension("toml");
+    pending.write(&toml, source.spec.to_toml().as_bytes(), "the network they belong to")?;
+    let reloaded = load_network(graph, &written)?;
+    let loader = images.test(proof_images, BATCH)?;
+    let (mut expected, mut found) =
+        (OfNetwork::of(&network, BATCH.get())?, OfNetwork::of(&reloaded, BATCH.get())?);
+    let proof = compare(&mut expected, &mut found, &loader, source.spec.classes as usize)?;
+    let by = "this program".to_owned();
+    let proofs = vec![RunProof { proof: proof.within_tolerance(&by)?, by }];
+    Ok(ExportReport { files: pending.keep()?, proofs, int8: None, notes: source.notes.clone() })
+}

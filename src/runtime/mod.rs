@@ -1,0 +1,72 @@
+//! Inference runtimes that run ONNX models in this process.
+//!
+//! [`Tract`] is compiled in; [`OnnxRuntime`] is loaded from its shared library when asked for.
+
+#[cfg(feature = "ort")]
+mod onnx_runtime;
+#[cfg(feature = "tract")]
+mod tract;
+
+#[cfg(feature = "ort")]
+pub use onnx_runtime::OnnxRuntime;
+#[cfg(feature = "tract")]
+pub use tract::Tract;
+
+use std::path::PathBuf;
+
+/// Shape of a batch of images, `[n, c, h, w]`.
+pub type ImageShape = [usize; 4];
+
+/// Something that runs models.
+pub trait Runtime {
+    /// Its name and version, for people.
+    fn name(&self) -> String;
+
+    /// Makes a model ready to run on batches of a shape, with one thread.
+    ///
+    /// # Errors
+    /// If the runtime does not take the model.
+    fn load(&self, model: &[u8], shape: ImageShape) -> Result<Box<dyn Session>, RuntimeError>;
+}
+
+/// A model ready to run.
+pub trait Session {
+    /// All outputs, in the order of the model, for the images `[n, c, h, w]` of a batch.
+    ///
+    /// # Errors
+    /// If the runtime fails.
+    fn run(&mut self, images: &[f32]) -> Result<Vec<Vec<f32>>, RuntimeError>;
+}
+
+/// A runtime could not do its work.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum RuntimeError {
+    /// Its library cannot be used.
+    #[error("cannot load ONNX Runtime from {}: {reason}", path.display())]
+    #[diagnostic(help(
+        "give the file of the library, version 1.17 or newer, with --ort-library or ORT_DYLIB_PATH; \
+         the Python package onnxruntime holds it as onnxruntime/capi/libonnxruntime.so.*"
+    ))]
+    Library {
+        /// The library.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// It does not take a model.
+    #[error("{runtime} does not take the model: {reason}")]
+    Model {
+        /// The runtime.
+        runtime: String,
+        /// Why.
+        reason: String,
+    },
+    /// It failed while running one.
+    #[error("{runtime} failed: {reason}")]
+    Run {
+        /// The runtime.
+        runtime: String,
+        /// Why.
+        reason: String,
+    },
+}
