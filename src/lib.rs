@@ -16,6 +16,7 @@ pub mod latency;
 pub mod netadapt;
 pub mod nn;
 pub mod plan;
+pub mod pytorch;
 pub mod report;
 pub mod run;
 pub mod search;
