@@ -5,10 +5,14 @@ use crate::spec::{BlockSpec, NetworkSpec, Slot, WidthRule};
 /// Widths that are searched.
 const SMALLEST: f64 = 0.01;
 const LARGEST: f64 = 16.0;
-/// Decimals that a multiplier may have.
+/// Multipliers that people use.
+const USUAL: [f64; 9] = [1.0, 0.25, 0.35, 0.5, 0.75, 1.25, 1.4, 1.5, 2.0];
+/// Decimals that another multiplier may have.
 const DECIMALS: i32 = 9;
+const ROUNDING: f64 = 1e-6;
 
-/// The multiplier with the fewest decimals that gives `target` the widths of `reference`, if any does.
+/// The multiplier that gives `reference` the widths of `target`, if there is one: a usual one, or that with the fewest
+/// decimals.
 ///
 /// All widths grow with the multiplier, so those that give the same widths are an interval. Its lower end is found by
 /// bisection.
@@ -21,15 +25,23 @@ pub(super) fn width_multiplier(
     let widths_at = |alpha: f64| widths(&reference.scaled(alpha, rule));
     let is_enough = |alpha: f64| widths_at(alpha).iter().zip(&wanted).all(|(have, wanted)| have >= wanted);
     let (mut below, mut enough) = (SMALLEST / 2.0, LARGEST);
-    for _ in 0..f64::MANTISSA_DIGITS {
+    loop {
         let middle = f64::midpoint(below, enough);
+        if middle <= below || middle >= enough {
+            break;
+        }
         if is_enough(middle) { enough = middle } else { below = middle }
     }
     let rounded = (0..=DECIMALS).map(|decimals| {
         let unit = 10f64.powi(decimals);
-        (enough * unit).ceil() / unit
+        // The product may lie a rounding above a whole number.
+        (enough * unit - ROUNDING).ceil() / unit
     });
-    rounded.filter(|&alpha| alpha >= SMALLEST).find(|&alpha| widths_at(alpha) == wanted)
+    USUAL
+        .into_iter()
+        .chain(rounded)
+        .filter(|&alpha| alpha >= SMALLEST)
+        .find(|&alpha| widths_at(alpha) == wanted)
 }
 
 /// All widths of a network that a multiplier scales by itself.
