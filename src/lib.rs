@@ -18,6 +18,7 @@ pub mod netadapt;
 pub mod nn;
 pub mod onnx;
 pub mod plan;
+pub mod pytorch;
 pub mod report;
 pub mod run;
 #[cfg(any(feature = "tract", feature = "ort"))]

@@ -1,4 +1,5 @@
 //! Writes a file as a whole: beside its final name first, then renamed, so that no reader ever meets half of it.
+//! Reads a file as a whole, if it is one.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -57,6 +58,17 @@ impl PendingFile {
     }
 }
 
+/// The content of an ordinary file: not of a folder, nor of a device or pipe, which may have no end.
+///
+/// # Errors
+/// The operating system's, or that it is none.
+pub fn read_whole_file(path: &Path) -> io::Result<Vec<u8>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    std::fs::read(path)
+}
+
 /// A temporary file in `folder` with the permissions of an ordinary new file, not the private ones of a temporary one.
 fn beside(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
@@ -81,6 +93,17 @@ mod tests {
         write_whole_file(&path, b"second").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"second");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, b"content").unwrap();
+        assert_eq!(read_whole_file(&path).unwrap(), b"content");
+        assert!(read_whole_file(folder.path()).is_err());
+        #[cfg(unix)]
+        assert!(read_whole_file(Path::new("/dev/zero")).is_err());
     }
 
     #[test]

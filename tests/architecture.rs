@@ -7,6 +7,7 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["run"],
     &["export", "netadapt", "report", "search", "train"],
+    &["pytorch"],
     &["nn", "data", "latency"],
     &["plan"],
     &["graph"],

@@ -12,7 +12,9 @@ mod run_args;
 pub mod search;
 pub mod train;
 mod values;
+mod weights_args;
 
 pub use exit::{Exit, report_error};
 pub use network_args::NetworkArgs;
 pub use run_args::RunArgs;
+pub use weights_args::WeightsArgs;

@@ -10,7 +10,8 @@ use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
 use super::output::{observer, print};
 use super::values::share;
-use super::{Exit, NetworkArgs, RunArgs, report_error};
+use super::weights_args::{Start, read};
+use super::{Exit, NetworkArgs, RunArgs, WeightsArgs, report_error};
 use crate::data::DataSource;
 use crate::report::ReportError;
 use crate::run::training::{Teacher, TrainingRun, TrainingRunError};
@@ -30,6 +31,7 @@ use crate::train::{RECIPES, Recipe};
     after_help = "Examples:
   mbn-train mobilenet_v3_small --resolution 28 --channels 1 --classes 10
   mbn-train net.toml --data images/ --validation 0.1 --epochs 60
+  mbn-train mobilenet_v3_large --classes 10 --data images/ --weights mobilenet_v3_large-8738ca79.pth
   mbn-train small.toml --recipe small_images_distill --teacher large.toml --teacher-weights large.safetensors
 The same command goes on where an interrupted run stopped.
 Exit codes: 0 done, 1 error, 2 usage, 130 interrupted."
@@ -58,9 +60,8 @@ pub struct TrainArgs {
     /// Images in a step [default: the recipe's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     batch: Option<u32>,
-    /// Weights to start from, of this very network [default: fresh ones]
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
+    #[command(flatten)]
+    start: WeightsArgs,
     /// A network to learn from, for recipes with `distill`
     #[arg(long, value_name = "NETWORK", requires = "teacher_weights")]
     teacher: Option<String>,
@@ -89,10 +90,12 @@ pub fn run(args: &TrainArgs) -> Exit {
 fn train(args: &TrainArgs) -> Result<Exit, Report> {
     let (recipe, recipe_text, warnings) = recipe(args)?;
     let spec = recipe.with_dropout(&args.change.load(&args.network)?);
+    let start = args.start.load(&spec, args.run.seed)?;
+    let spec = start.as_ref().map_or(spec, |start| start.imported.network.clone());
     let teacher = teacher(args, &recipe)?;
     let source = open_images(args.data.as_deref(), spec.resolution).into_diagnostic()?;
-    let options = options(args, &spec, recipe, &source);
-    let inputs = inputs(args, &spec, &recipe_text, &source, teacher.as_ref())?;
+    let options = options(args, &spec, start.as_ref(), recipe, &source);
+    let inputs = inputs(&spec, &recipe_text, &source, start.as_ref(), teacher.as_ref())?;
     let images = TrainingImages::new(source, options.validation, options.seed).into_diagnostic()?;
     images.check_fit(&spec, None)?;
     if let Some(teacher) = &teacher {
@@ -109,7 +112,8 @@ fn train(args: &TrainArgs) -> Result<Exit, Report> {
         warnings: &warnings,
         spec: &spec,
         images: &images,
-        weights: args.weights.as_deref(),
+        weights: start.as_ref().map(|start| &start.imported.values),
+        notes: start.as_ref().map_or(&[], |start| &start.imported.notes),
         teacher: teacher.as_ref(),
         threads: args.threads.map_or_else(cores, |threads| threads as usize),
         must_resume: args.resume,
@@ -169,7 +173,13 @@ fn teacher(args: &TrainArgs, recipe: &Recipe) -> Result<Option<Teacher>, Report>
     }
 }
 
-fn options(args: &TrainArgs, spec: &NetworkSpec, recipe: Recipe, source: &DataSource) -> TrainingOptions {
+fn options(
+    args: &TrainArgs,
+    spec: &NetworkSpec,
+    start: Option<&Start>,
+    recipe: Recipe,
+    source: &DataSource,
+) -> TrainingOptions {
     let shown = |path: &PathBuf| path.display().to_string();
     TrainingOptions {
         network: args.network.clone(),
@@ -177,7 +187,8 @@ fn options(args: &TrainArgs, spec: &NetworkSpec, recipe: Recipe, source: &DataSo
         data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), shown),
         validation: args.validation,
         seed: args.run.seed,
-        weights: args.weights.as_ref().map(shown),
+        weights: start.map(|start| start.file.clone()),
+        weights_of: start.map(|start| start.imported.origin),
         teacher: args.teacher.clone(),
         teacher_weights: args.teacher_weights.as_ref().map(shown),
         recipe_name: args.recipe.clone(),
@@ -186,18 +197,18 @@ fn options(args: &TrainArgs, spec: &NetworkSpec, recipe: Recipe, source: &DataSo
 }
 
 fn inputs(
-    args: &TrainArgs,
     spec: &NetworkSpec,
     recipe_text: &str,
     source: &DataSource,
+    start: Option<&Start>,
     teacher: Option<&Teacher>,
 ) -> Result<Inputs, Report> {
     let mut inputs = Inputs::new()
         .with("network", spec.to_toml().as_bytes())
         .with("recipe", recipe_text.as_bytes())
         .with("images", source.fingerprint().as_bytes());
-    if let Some(weights) = &args.weights {
-        inputs = inputs.with("weights", &read(weights)?);
+    if let Some(start) = start {
+        inputs = start.add_to(inputs);
     }
     if let Some(teacher) = teacher {
         inputs = inputs
@@ -205,10 +216,6 @@ fn inputs(
             .with("weights of the teacher", &read(&teacher.weights)?);
     }
     Ok(inputs)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Report> {
-    std::fs::read(path).map_err(|error| miette!("cannot read {}: {error}", path.display()))
 }
 
 /// `results/train-mobilenet_v3_small-small_images-s0-1a2b3c4d`: the same options give the same folder.

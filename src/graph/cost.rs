@@ -84,6 +84,8 @@ mod tests {
     #[case("mobilenet_v3_large", 0.35, T, 997_064, 35.3, 0.05)]
     #[case("mobilenet_v3_small", 0.75, T, 1_653_920, 39.1, 0.05)]
     #[case("mobilenet_v3_small", 0.5, T, 917_264, 19.0, 0.05)]
+    #[case("mobilenet_v2", 0.75, T, 2_636_424, 209.0, 0.6)]
+    #[case("mobilenet_v2", 1.4, T, 6_108_776, 582.0, 0.6)]
     #[case("mnasnet_b1", 1.0, R, 4_383_312, 314.4, 0.5)]
     fn counts_of_the_reference_networks(
         #[case] name: &str,

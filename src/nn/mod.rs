@@ -5,12 +5,14 @@ mod network;
 pub mod ops;
 mod parameters;
 mod planned;
+mod tensor_file;
 mod weights;
 
 pub use engine::Engine;
 pub use network::{Mode, Network};
 pub use parameters::{Parameters, TensorInfo, Values};
 pub use planned::PlannedNetwork;
+pub use tensor_file::{FileTensor, FloatFormat, TensorFileError, read_safetensors};
 pub use weights::{WeightsError, load_network, load_weights, save_weights, weight_bytes};
 
 #[cfg(test)]

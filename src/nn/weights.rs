@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, Var};
 
+use super::tensor_file::{FileTensor, read_safetensors};
 use super::{Network, Parameters};
 use crate::graph::LayerGraph;
+use crate::whole_file::{read_whole_file, write_whole_file};
 
 /// Weights could not be saved or do not belong to the network.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +54,7 @@ pub fn load_network(graph: LayerGraph, path: &Path) -> Result<Network, WeightsEr
 pub fn save_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsError> {
     let failed = |reason: String| WeightsError::File { action: "write", path: path.to_owned(), reason };
     let bytes = weight_bytes(parameters).map_err(|error| failed(error.to_string()))?;
-    crate::whole_file::write_whole_file(path, &bytes).map_err(|e| failed(e.to_string()))
+    write_whole_file(path, &bytes).map_err(|e| failed(e.to_string()))
 }
 
 /// All tensors, running statistics included, as the bytes of a safetensors file.
@@ -72,23 +74,22 @@ pub fn weight_bytes(parameters: &Parameters) -> Result<Vec<u8>, safetensors::Saf
 /// shape; all differences are listed and nothing is changed.
 pub fn load_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsError> {
     let failed = |reason: String| WeightsError::File { action: "read", path: path.to_owned(), reason };
-    let bytes = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
-    let mut stored =
-        candle_core::safetensors::load_buffer(&bytes, &Device::Cpu).map_err(|e| failed(e.to_string()))?;
-    let mut found: Vec<(&candle_core::Var, Tensor)> = Vec::new();
+    let bytes = read_whole_file(path).map_err(|e| failed(e.to_string()))?;
+    let mut stored = read_safetensors(&bytes, |_| false).map_err(|e| failed(e.to_string()))?;
+    let mut found: Vec<(&Var, Tensor)> = Vec::new();
     let mut differences = Vec::new();
     for (name, info) in parameters.iter() {
         match stored.remove(name) {
-            Some(tensor) if tensor.dims() == info.var.dims() => found.push((&info.var, tensor)),
+            Some(FileTensor { shape, values }) if shape == info.var.dims() => {
+                found.push((&info.var, Tensor::from_vec(values, shape, &Device::Cpu)?));
+            }
             Some(tensor) => {
-                differences.push(format!("{name} is {:?}, not {:?}", tensor.dims(), info.var.dims()))
+                differences.push(format!("{name} is {:?}, not {:?}", tensor.shape, info.var.dims()))
             }
             None => differences.push(format!("{name} {:?} is missing", info.var.dims())),
         }
     }
-    let mut surplus: Vec<_> =
-        stored.into_iter().map(|(name, t)| format!("{name} {:?} is not in the network", t.dims())).collect();
-    surplus.sort();
+    let surplus = stored.iter().map(|(name, t)| format!("{name} {:?} is not in the network", t.shape));
     differences.extend(surplus);
     if !differences.is_empty() {
         return Err(WeightsError::OtherNetwork {
@@ -97,7 +98,7 @@ pub fn load_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsE
         });
     }
     for (var, tensor) in found {
-        var.set(&tensor).map_err(|e| failed(e.to_string()))?;
+        var.set(&tensor)?;
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use super::training_options::TrainingOptions;
 use super::training_report::{self, TestReport};
 use crate::data::{DataError, Loader, Waits};
 use crate::graph::LayerGraph;
-use crate::nn::{Network, WeightsError, load_network, save_weights};
+use crate::nn::{Network, Values, WeightsError, load_network, save_weights};
 use crate::report::ReportError;
 use crate::spec::NetworkSpec;
 use crate::train::{
@@ -87,8 +87,10 @@ pub struct TrainingRun<'a> {
     pub spec: &'a NetworkSpec,
     /// The images, which fit the network.
     pub images: &'a TrainingImages,
-    /// Weights to start from instead of fresh ones.
-    pub weights: Option<&'a Path>,
+    /// Values to start from instead of fresh ones.
+    pub weights: Option<&'a Values>,
+    /// What the summary says of them, one fact a line.
+    pub notes: &'a [String],
     /// The network to imitate, where the recipe says so.
     pub teacher: Option<&'a Teacher>,
     /// Threads to compute with.
@@ -117,9 +119,10 @@ impl TrainingRun<'_> {
         let recipe = &self.options.recipe;
         let graph = LayerGraph::lower(self.spec);
         let network = match self.weights {
-            Some(weights) => load_network(graph, weights)?,
-            None => Network::new(graph, self.options.seed).map_err(TrainError::from)?,
+            Some(values) => Network::with_values(graph, values),
+            None => Network::new(graph, self.options.seed),
         };
+        let network = network.map_err(TrainError::from)?;
         let teacher = self.teacher.map(|t| load_network(LayerGraph::lower(&t.spec), &t.weights));
         let (teacher, images) = (teacher.transpose()?, self.images.training(recipe.batch)?);
         let trainer = Trainer::new(&network, &images, recipe, self.options.seed, teacher.as_ref())?;
@@ -158,6 +161,7 @@ impl TrainingRun<'_> {
                 options.seed
             ),
         ];
+        lines.extend(self.notes.iter().cloned());
         lines.extend(self.teacher.map(|teacher| format!("teacher {}", teacher.spec.name)));
         lines
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::pytorch::Origin;
 use crate::spec::ArchId;
 use crate::train::Recipe;
 
@@ -22,6 +23,9 @@ pub struct TrainingOptions {
     /// The weights that training starts from, as given; fresh ones where left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// Whose weights they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_of: Option<Origin>,
     /// The teacher's network, as given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teacher: Option<String>,

@@ -17,7 +17,9 @@ pub enum WidthRule {
     #[default]
     Reference,
     /// torchvision: MobileNetV3 scales hidden channels directly and the whole
-    /// head with alpha; MobileNetV2-style heads are never made thinner.
+    /// head with alpha; networks without a hidden linear layer are scaled as
+    /// MobileNetV2, whose hidden channels keep their ratio to the rounded
+    /// input, and whose head is never made thinner.
     Torchvision,
 }
 
@@ -68,18 +70,14 @@ impl NetworkSpec {
             alpha,
             rule,
             classifies_from: self.head.iter().rposition(|b| !matches!(b, BlockSpec::Pool)),
+            has_hidden_linear: self.head.iter().any(|b| matches!(b, BlockSpec::Linear(_))),
         };
         let mut width = Width { old: self.input_channels, new: self.input_channels };
         let mut body = |block: &BlockSpec| scaling.body(block, &mut width);
         let stem = body(&self.stem);
         let blocks = self.blocks.iter().map(&mut body).collect();
-        let has_hidden_linear = self.head.iter().any(|b| matches!(b, BlockSpec::Linear(_)));
-        let head = self
-            .head
-            .iter()
-            .enumerate()
-            .map(|(i, block)| scaling.head(i, block, &mut width, has_hidden_linear))
-            .collect();
+        let head =
+            self.head.iter().enumerate().map(|(i, block)| scaling.head(i, block, &mut width)).collect();
         Self { name: format!("{}_w{alpha}", self.name), stem, blocks, head, ..self.clone() }
     }
 }
@@ -89,6 +87,8 @@ struct Scaling {
     rule: WidthRule,
     /// Index in the head of the layer that feeds the classifier.
     classifies_from: Option<usize>,
+    /// As in MobileNetV3.
+    has_hidden_linear: bool,
 }
 
 impl Scaling {
@@ -107,8 +107,8 @@ impl Scaling {
             }
             BlockSpec::InvertedResidual(b) => {
                 let hidden = match self.rule {
-                    WidthRule::Reference => input.keep_ratio(b.hidden),
-                    WidthRule::Torchvision => self.scale(b.hidden),
+                    WidthRule::Torchvision if self.has_hidden_linear => self.scale(b.hidden),
+                    WidthRule::Reference | WidthRule::Torchvision => input.keep_ratio(b.hidden),
                 };
                 let squeeze = b.squeeze.map(|_| squeeze_width(hidden));
                 BlockSpec::InvertedResidual(InvertedResidual { hidden, channels: width.new, squeeze, ..b })
@@ -117,7 +117,7 @@ impl Scaling {
         }
     }
 
-    fn head(&self, index: usize, block: &BlockSpec, width: &mut Width, has_hidden_linear: bool) -> BlockSpec {
+    fn head(&self, index: usize, block: &BlockSpec, width: &mut Width) -> BlockSpec {
         let input = *width;
         let old = block.channels(input.old);
         let new = match (block, self.rule) {
@@ -129,7 +129,7 @@ impl Scaling {
                 make_divisible(f64::from(old) * self.alpha.max(1.0))
             }
             (_, WidthRule::Reference) => self.scale(old),
-            (_, WidthRule::Torchvision) if !has_hidden_linear => {
+            (_, WidthRule::Torchvision) if !self.has_hidden_linear => {
                 make_divisible(f64::from(old) * self.alpha.max(1.0))
             }
             (BlockSpec::Conv(_), WidthRule::Torchvision) => input.keep_ratio(old),

@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 
 use super::exit::finish;
 use super::values::share;
-use super::{Exit, NetworkArgs, RunArgs};
+use super::{Exit, NetworkArgs, RunArgs, WeightsArgs};
 use crate::netadapt::{Importance, Rule, Step};
 use crate::run::FinalTraining;
 
@@ -42,9 +42,8 @@ pub struct NetadaptArgs {
     /// A latency table file, or the name of one in latency_tables/
     #[arg(long, value_name = "TABLE", default_value = "pixel-latency.csv")]
     target: String,
-    /// Weights of the network, trained on these images [default: it is trained first]
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
+    #[command(flatten)]
+    start: WeightsArgs,
     /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class,
     /// whose images are brought to the network's resolution
     /// [default: 12,000 images of Fashion-MNIST inside the program]

@@ -7,6 +7,7 @@ use miette::{IntoDiagnostic, Report, miette};
 use super::{Controls, NetadaptArgs};
 use crate::cli::interrupt::stop_on_ctrl_c;
 use crate::cli::output::{observer, print};
+use crate::cli::weights_args::Start;
 use crate::cli::{Exit, report_error};
 use crate::data::{Augment, DataSource};
 use crate::graph::LayerGraph;
@@ -39,6 +40,11 @@ pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
     let costed = args.change.load(&args.network)?;
     let source = open_images(args.data.as_deref(), costed.resolution).into_diagnostic()?;
     let trained = trained_form(&costed, &source);
+    let start = args.start.load(&trained, args.run.seed)?;
+    let (costed, trained) = match &start {
+        Some(start) => in_their_conventions(costed, start)?,
+        None => (costed, trained),
+    };
     let problem = NetworkProblem::new(costed, trained, meter)?;
     let seed_cost = problem.cost(&problem.seed()).unwrap_or(f64::NAN);
     if seed_cost <= budget.amount {
@@ -56,12 +62,12 @@ pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
         report_error(error.as_ref());
         return Ok(Exit::BudgetUnreachable);
     }
-    let options = options(args, budget, &problem, &source)?;
-    let inputs = inputs(args, &table_text, &problem, &source)?;
+    let options = options(args, budget, &problem, start.as_ref(), &source)?;
+    let inputs = inputs(&table_text, &problem, start.as_ref(), &source);
     let images =
         TrainingImages::new(source, Some(options.validation_share), options.seed).into_diagnostic()?;
     images.check_fit(problem.trained(), None)?;
-    adapt(args, &options, &inputs, &problem, &images, &table)
+    adapt(args, &options, &inputs, &problem, start.as_ref(), &images, &table)
 }
 
 fn adapt(
@@ -69,6 +75,7 @@ fn adapt(
     options: &NetadaptOptions,
     inputs: &Inputs,
     problem: &NetworkProblem<'_>,
+    start: Option<&Start>,
     images: &TrainingImages,
     table: &LatencyTable,
 ) -> Result<Exit, Report> {
@@ -86,10 +93,10 @@ fn adapt(
         inputs,
         command: &command,
         warnings: &warnings(problem, options),
-        summary: &summary(options, problem, images),
+        summary: &summary(options, problem, start, images),
         problem,
         images,
-        weights: args.weights.as_deref(),
+        weights: start.map(|start| &start.imported.values),
         jobs: args.jobs.map_or_else(cores, |jobs| jobs as usize),
         cost_label: &cost_label,
         stop: &stop,
@@ -112,6 +119,18 @@ fn adapt(
     }
 }
 
+/// The network that is costed and the one that is trained, with the conventions that the weights were trained with.
+fn in_their_conventions(costed: NetworkSpec, start: &Start) -> Result<(NetworkSpec, NetworkSpec), Report> {
+    if start.imported.has_new_classifier {
+        return Err(miette!(
+            help = "train the network with them first: mbn-train NETWORK --weights {}; then give the weights that it writes",
+            "the classifier of {} has other outputs than these images have classes, and narrowing starts from a trained network",
+            start.file
+        ));
+    }
+    Ok((start.imported.origin.conventions(&costed), start.imported.network.clone()))
+}
+
 /// The network of the same blocks that takes the images at hand.
 fn trained_form(costed: &NetworkSpec, source: &DataSource) -> NetworkSpec {
     let data = source.train();
@@ -127,6 +146,7 @@ fn options(
     args: &NetadaptArgs,
     budget: Limit,
     problem: &NetworkProblem<'_>,
+    start: Option<&Start>,
     source: &DataSource,
 ) -> Result<NetadaptOptions, Report> {
     let (file, text) = read_text(&args.recipe, "recipe", RECIPES)?;
@@ -140,7 +160,8 @@ fn options(
         target: args.target.clone(),
         budget,
         data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), shown),
-        weights: args.weights.as_ref().map(shown),
+        weights: start.map(|start| start.file.clone()),
+        weights_of: start.map(|start| start.imported.origin),
         rule: args.rule.into(),
         step: args.step,
         beam: args.beam as usize,
@@ -177,22 +198,15 @@ fn short_recipe(recipe: &Recipe) -> Recipe {
     }
 }
 
-fn inputs(
-    args: &NetadaptArgs,
-    table: &str,
-    problem: &NetworkProblem<'_>,
-    source: &DataSource,
-) -> Result<Inputs, Report> {
-    let mut inputs = Inputs::new()
+fn inputs(table: &str, problem: &NetworkProblem<'_>, start: Option<&Start>, source: &DataSource) -> Inputs {
+    let inputs = Inputs::new()
         .with("network", problem.costed().to_toml().as_bytes())
         .with("latency table", table.as_bytes())
         .with("images", source.fingerprint().as_bytes());
-    if let Some(weights) = &args.weights {
-        let bytes =
-            std::fs::read(weights).map_err(|error| miette!("cannot read {}: {error}", weights.display()))?;
-        inputs = inputs.with("weights", &bytes);
+    match start {
+        Some(start) => start.add_to(inputs),
+        None => inputs,
     }
-    Ok(inputs)
 }
 
 fn warnings(problem: &NetworkProblem<'_>, options: &NetadaptOptions) -> Vec<String> {
@@ -213,16 +227,22 @@ fn warnings(problem: &NetworkProblem<'_>, options: &NetadaptOptions) -> Vec<Stri
     warnings
 }
 
-fn summary(options: &NetadaptOptions, problem: &NetworkProblem<'_>, images: &TrainingImages) -> Vec<String> {
+fn summary(
+    options: &NetadaptOptions,
+    problem: &NetworkProblem<'_>,
+    start: Option<&Start>,
+    images: &TrainingImages,
+) -> Vec<String> {
     let (trained_on, held_out, tested) = images.counts();
     let cost = LayerGraph::lower(problem.costed()).cost();
-    let from = match &options.weights {
-        Some(weights) => format!("weights {weights}"),
+    let from = match start {
+        Some(start) => [vec![format!("weights {}", start.file)], start.imported.notes.clone()].concat(),
         None => {
-            format!("no weights were given: it is trained first, for {} epochs", options.seed_recipe.epochs)
+            let epochs = options.seed_recipe.epochs;
+            vec![format!("no weights were given: it is trained first, for {epochs} epochs")]
         }
     };
-    vec![
+    let network = vec![
         format!(
             "{}: {}, {:.2} M parameters, {:.1} M multiply-adds; budget {}; {} groups of channels",
             problem.costed().name,
@@ -233,7 +253,8 @@ fn summary(options: &NetadaptOptions, problem: &NetworkProblem<'_>, images: &Tra
             problem.groups().len()
         ),
         format!("it is {}", describe_proxy(problem.costed(), problem.trained())),
-        from,
+    ];
+    let run = vec![
         format!(
             "rule {}, step {}, {} steps for a proposal on {trained_on} images, scored on {held_out} held out; out of the race at {:.0} % confidence; seed {}",
             format!("{:?}", options.rule).to_lowercase(),
@@ -251,7 +272,8 @@ fn summary(options: &NetadaptOptions, problem: &NetworkProblem<'_>, images: &Tra
                 ""
             }
         ),
-    ]
+    ];
+    [network, from, run].concat()
 }
 
 /// `results/netadapt-mobilenet_v3_small-15ms-s0-1a2b3c4d`: the same options give the same folder.

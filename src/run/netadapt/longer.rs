@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::observer::NetadaptEvent;
+use crate::graph::LayerGraph;
+use crate::nn::{Values, load_network};
+use crate::pytorch::Origin;
 use crate::run::observer::Observer;
 use crate::run::options::Inputs;
 use crate::run::threads;
@@ -15,7 +18,7 @@ use crate::run::training_observer::TrainingEvent;
 use crate::run::training_options::TrainingOptions;
 use crate::run::training_report::TestReport;
 use crate::spec::NetworkSpec;
-use crate::train::Recipe;
+use crate::train::{Recipe, TrainError};
 
 /// What all longer trainings of an adaptation share.
 pub(super) struct Trainings<'a> {
@@ -59,11 +62,13 @@ impl Trainings<'_> {
             validation: None,
             seed: self.seed,
             weights: training.weights.and_then(name),
+            weights_of: training.weights.map(|_| Origin::Own),
             teacher: training.teacher.map(|teacher| teacher.spec.name.clone()),
             teacher_weights: training.teacher.and_then(|teacher| name(&teacher.weights)),
             recipe_name: training.recipe_name.to_owned(),
             recipe: training.recipe.clone(),
         };
+        let start = training.weights.map(|weights| load_values(&spec, weights)).transpose()?;
         let observer = Forward { name: training.name, observer: self.observer };
         let run = TrainingRun {
             options: &options,
@@ -72,7 +77,8 @@ impl Trainings<'_> {
             warnings: &[],
             spec: &spec,
             images: training.images,
-            weights: training.weights,
+            weights: start.as_ref(),
+            notes: &[],
             teacher: training.teacher,
             threads: threads::cores(),
             must_resume: false,
@@ -81,6 +87,11 @@ impl Trainings<'_> {
         };
         run.run(&training.folder)
     }
+}
+
+fn load_values(spec: &NetworkSpec, weights: &Path) -> Result<Values, TrainingRunError> {
+    let network = load_network(LayerGraph::lower(spec), weights)?;
+    Ok(network.parameters().values().map_err(TrainError::from)?)
 }
 
 /// Passes a training's events on as the adaptation's.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::netadapt::{Importance, Limit, Rule, Step};
+use crate::pytorch::Origin;
 use crate::spec::ArchId;
 use crate::train::Recipe;
 
@@ -35,6 +36,9 @@ pub struct NetadaptOptions {
     /// The weights to start from, as given; trained first where left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
+    /// Whose weights they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_of: Option<Origin>,
     /// Which proposal wins.
     pub rule: Rule,
     /// What an iteration saves.

@@ -15,7 +15,7 @@ use super::options::NetadaptOptions;
 use super::summary::Summary;
 use crate::graph::LayerGraph;
 use crate::netadapt::{Meter, NetworkProblem};
-use crate::nn::{Network, load_network, save_weights};
+use crate::nn::{Network, Values, load_network, save_weights};
 use crate::run::folder::RunFolder;
 use crate::run::model_card::{CardLatency, MODEL_CARD, ModelCard};
 use crate::run::observer::Observer;
@@ -47,8 +47,8 @@ pub struct NetadaptRun<'a> {
     pub problem: &'a NetworkProblem<'a>,
     /// The images, with a part held out.
     pub images: &'a TrainingImages,
-    /// Weights of the network; it is trained first where there are none.
-    pub weights: Option<&'a Path>,
+    /// Values of the network; it is trained first where there are none.
+    pub weights: Option<&'a Values>,
     /// Proposals at work at once.
     pub jobs: usize,
     /// Name of what the cost is measured on, for plots.
@@ -74,9 +74,9 @@ impl NetadaptRun<'_> {
     /// # Errors
     /// See [`NetadaptRunError`].
     pub fn run(&self, folder: &Path) -> Result<NetadaptResult, NetadaptRunError> {
-        // Weights of another network are told before anything is written.
         let graph = self.problem.trained_graph();
-        let given = self.weights.map(|weights| load_network(graph.clone(), weights)).transpose()?;
+        let given = self.weights.map(|values| Network::with_values(graph.clone(), values));
+        let given = given.transpose().map_err(TrainError::from)?;
         let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
         let folder = RunFolder::open(folder, &run_toml, self.inputs, self.command)?;
         self.observer.notify(&NetadaptEvent::Started {
