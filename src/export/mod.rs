@@ -14,3 +14,6 @@ pub use onnx_model::{
     Batch, IMAGE, LOGITS, OPSETS, OnnxOptions, Opset, UnsupportedOpset, onnx_model, probed_model,
 };
 pub use quantise::{Affine, QuantisationError, Quantised, QuantisedWeights, quantise};
+
+#[cfg(test)]
+mod tests;

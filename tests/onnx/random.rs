@@ -1,25 +1,34 @@
 //! Reference and random networks through every form that is written.
 
-use mbn::export::{Batch, Calibration, InferenceGraph, OnnxOptions, Opset, onnx_model, probed_model, quantise};
+use mbn::export::{Calibration, InferenceGraph, OnnxOptions, probed_model, quantise};
+use mbn::nn::Network;
 use mbn::spec::{self, NetworkSpec, Padding};
 use proptest::prelude::*;
 use rstest::rstest;
 
 use crate::networks::{IMAGES, distance, exported_logits, images, logits, network, outputs};
 
-/// Largest difference that rounding makes.
-const ROUNDING: f32 = 2e-5;
+/// Largest difference that rounding makes in a network that does not amplify it.
+const ROUNDING: f32 = 1e-5;
+
+/// What rounding may do to the logits: networks with drawn tensors amplify it, some by a lot.
+fn tolerance(network: &Network, images: &[f32], expected: &[f32]) -> f32 {
+    let nudged: Vec<f32> = images.iter().map(|value| value * (1.0 + 4.0 * f32::EPSILON)).collect();
+    ROUNDING + 8.0 * distance(&logits(network, &nudged), expected)
+}
 
 fn check(spec: &NetworkSpec, seed: u64) {
     let (network, values) = network(spec, seed);
     let images = images(spec, seed);
     let expected = logits(&network, &images);
+    let tolerance = tolerance(&network, &images, &expected);
+    assert!(tolerance < 2e-3, "the network is left to chance: {tolerance}");
     let graph = InferenceGraph::new(network.graph(), &values).expect("all tensors");
     let plain = distance(&exported_logits(spec, &graph, &images), &expected);
-    assert!(plain < ROUNDING, "as it is: {plain}");
+    assert!(plain < tolerance, "as it is: {plain}");
     let mut folded = graph.folded();
     let of_folded = distance(&exported_logits(spec, &folded, &images), &expected);
-    assert!(of_folded < ROUNDING, "folded: {of_folded}");
+    assert!(of_folded < tolerance, "folded: {of_folded}");
     let mut calibration = Calibration::new(&folded);
     let probed = outputs(spec, &probed_model(&folded, &OnnxOptions::default()), &images);
     calibration.see(folded.iter().map(|(id, _)| id).next().expect("an image"), &images, IMAGES);
@@ -28,12 +37,11 @@ fn check(spec: &NetworkSpec, seed: u64) {
     }
     folded.equalise(&mut calibration);
     let equalised = distance(&exported_logits(spec, &folded, &images), &expected);
-    assert!(equalised < ROUNDING, "equalised: {equalised}");
+    assert!(equalised < tolerance, "equalised: {equalised}");
     let quantised = quantise(folded, &calibration).expect("ranges");
     let rounded = outputs(spec, &quantised.onnx_model(&OnnxOptions::default()), &images).remove(0);
     let rounded = distance(&rounded, &expected);
     assert!(rounded < 0.35, "int8: {rounded}");
-    println!("{plain} {of_folded} {equalised} {rounded}");
 }
 
 fn small(name: &str) -> NetworkSpec {
