@@ -3,6 +3,7 @@
 //! The file holds what PyTorch computes in float64; tests/data/make_pytorch_goldens.py made it.
 
 mod pytorch_formula;
+mod pytorch_sums;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,8 @@ use mbn::kernels::cross_entropy::{self, Targets};
 use mbn::kernels::{Activation, Window};
 use mbn::nn::ops;
 use mbn::spec::Padding;
-use pytorch_formula::{scaled, values, weighted_sum};
+use pytorch_formula::{scaled, values};
+use pytorch_sums::weighted_sum;
 use rstest::rstest;
 use serde::Deserialize;
 

@@ -8,13 +8,17 @@
 //! allowed here, so a difference beyond the tolerance is a wrong result and not a rounding.
 
 mod pytorch_formula;
+mod pytorch_step;
+mod pytorch_sums;
 
 use candle_core::{Device, Result, Tensor};
 use mbn::graph::LayerGraph;
 use mbn::graph::ops::{Activate, Initial, Operation, Operator};
 use mbn::nn::{Engine, Mode, Network};
 use mbn::spec::{self, Activation, NetworkSpec, Padding};
-use pytorch_formula::{scaled, values, weighted_sum};
+use pytorch_formula::{scaled, values};
+use pytorch_step::{cross_entropy, logits_agree};
+use pytorch_sums::weighted_sum;
 use rstest::rstest;
 use serde::Deserialize;
 
@@ -167,23 +171,6 @@ fn pixels(side: usize) -> impl Iterator<Item = (usize, usize, usize)> {
     (0..side).flat_map(move |y| (0..side).flat_map(move |x| (0..3).map(move |c| (y, x, c))))
 }
 
-/// The mean loss and its gradient by the logits, from the definition.
-fn cross_entropy(logits: &[f32], labels: &[u32]) -> (f64, Vec<f32>) {
-    let classes = CLASSES as usize;
-    let mut loss = 0.0;
-    let mut gradient = Vec::with_capacity(logits.len());
-    for (logits, &label) in logits.chunks(classes).zip(labels) {
-        let sum: f64 = logits.iter().map(|&l| f64::from(l).exp()).sum();
-        for (class, &logit) in logits.iter().enumerate() {
-            let share = f64::from(logit).exp() / sum;
-            let target = f64::from(u8::from(class == label as usize));
-            loss -= target * share.ln() / BATCH as f64;
-            gradient.push(((share - target) / BATCH as f64) as f32);
-        }
-    }
-    (loss, gradient)
-}
-
 /// Plain SGD with momentum, PyTorch's form: `v = m v + g`, `p -= rate v`.
 struct Sgd {
     rate: f32,
@@ -206,14 +193,6 @@ impl Sgd {
             info.var.set(&Tensor::from_vec(parameter, info.var.shape(), &Device::Cpu)?)?;
         }
         Ok(())
-    }
-}
-
-fn logits_agree(what: &str, ours: &[f32], golden: &[f64], tolerance: f64) {
-    assert_eq!(ours.len(), golden.len(), "{what}");
-    let largest = golden.iter().fold(0.0f64, |m, v| m.max(v.abs()));
-    for (index, (&a, &b)) in ours.iter().zip(golden).enumerate() {
-        assert!((f64::from(a) - b).abs() <= tolerance * largest, "{what}[{index}]: {a} is not {b}");
     }
 }
 
@@ -270,7 +249,7 @@ fn follows_pytorch(#[case] name: &str) -> Result<()> {
     for (step, &expected) in golden.losses.iter().enumerate() {
         let (images, labels) = batch(step % BATCHES, side);
         let logits = engine.forward(&images, Mode::Train { seed: 0, step: step as u64 })?;
-        let (loss, dlogits) = cross_entropy(logits, &labels);
+        let (loss, dlogits) = cross_entropy(logits, &labels, CLASSES as usize);
         if step == 0 {
             logits_agree(name, logits, &golden.logits, allowed::LOGITS);
         }

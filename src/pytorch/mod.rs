@@ -19,3 +19,6 @@ pub use origin::{Origin, Package};
 pub use state_dict::{StateDictError, state_dict};
 pub use twin::{NoTwin, Twin};
 pub use weights_file::{WeightsFile, WeightsFileError};
+
+#[cfg(test)]
+mod tests;

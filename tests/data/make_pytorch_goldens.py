@@ -1,8 +1,9 @@
-"""Makes pytorch_operators.json and pytorch_training.json: what PyTorch computes, for tests/pytorch_*.rs.
+"""Makes pytorch_operators.json, pytorch_training.json and pytorch_imports.json: what PyTorch computes, for
+tests/pytorch_*.rs.
 
-usage: make_pytorch_goldens.py [operators] [training]
+usage: make_pytorch_goldens.py [operators] [training] [imports]
 
-Needs torch and torchvision. All numbers are of float64; how far PyTorch's own float32 strays from them is
+Needs torch and torchvision; imports need timm, too. All numbers are of float64; how far PyTorch's own float32 strays from them is
 printed, and stored beside them.
 """
 
@@ -45,10 +46,14 @@ def main(parts):
         write("pytorch_operators.json", origin() | {"float32_strays_by": strays}, ("cases", cases))
     if "training" in parts:
         write("pytorch_training.json", origin(), ("networks", training.goldens()))
+    if "imports" in parts:
+        import imports
+
+        write("pytorch_imports.json", origin() | imports.origin(), ("models", imports.goldens()))
 
 
 if __name__ == "__main__":
-    known = {"operators", "training"}
+    known = {"operators", "training", "imports"}
     if not known.issuperset(sys.argv[1:]):
         sys.exit(__doc__)
     main(set(sys.argv[1:]) or known)

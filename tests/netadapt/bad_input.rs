@@ -1,5 +1,9 @@
 //! What is wrong is said in one message, with a remedy; nothing is left behind.
 
+use mbn::graph::LayerGraph;
+use mbn::nn::{Network, save_weights};
+use mbn::spec::NetworkSpec;
+
 use crate::support::{Place, said};
 
 #[test]
@@ -33,6 +37,22 @@ fn weights_of_another_network_are_listed() {
     command.args(["--weights", "other/last.safetensors"]);
     let text = said(command, 1);
     assert!(text.contains("another network") && text.contains("blocks.1.expand.weight"), "{text}");
+    assert!(!place.path("run").exists());
+}
+
+/// A classifier that was drawn anew knows nothing, so that accuracies would mean nothing.
+#[test]
+fn weights_for_other_classes_have_to_be_trained_first() {
+    let place = Place::new();
+    let ten = crate::support::TINY_NETWORK.replace("classes = 4", "classes = 10");
+    let spec = NetworkSpec::from_toml("ten.toml", &ten).expect("a network");
+    let network = Network::new(LayerGraph::lower(&spec), 0).expect("memory");
+    save_weights(network.parameters(), &place.path("ten.safetensors")).expect("disk");
+    let mut command = place.adapt("run");
+    command.args(["--weights", "ten.safetensors"]);
+    let text = said(command, 1);
+    assert!(text.contains("the classifier of ten.safetensors has other outputs"), "{text}");
+    assert!(text.contains("mbn-train NETWORK --weights ten.safetensors"), "{text}");
     assert!(!place.path("run").exists());
 }
 

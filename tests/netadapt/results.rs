@@ -2,10 +2,11 @@
 
 use mbn::graph::LayerGraph;
 use mbn::nn::{Network, load_weights};
-use mbn::spec;
+use mbn::pytorch::{Origin, Package, state_dict};
+use mbn::spec::{self, NetworkSpec, Padding};
 use serde_json::Value;
 
-use crate::support::Place;
+use crate::support::{Place, TINY_NETWORK, said};
 
 fn journal(place: &Place, run: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(place.path(run).join("iterations.jsonl")).expect("a journal");
@@ -128,4 +129,29 @@ fn events_are_lines_of_json() {
         assert!(names.contains(&name), "{name} in {names:?}");
     }
     assert!(events.last().expect("events")["summary"]["groups"].is_array());
+}
+
+/// The network that is costed and the one that is trained pad as the weights were trained with.
+#[test]
+fn weights_of_torchvision_bring_their_padding_and_batch_norm() {
+    let place = Place::new();
+    let tiny = NetworkSpec::from_toml("tiny.toml", TINY_NETWORK).expect("a network");
+    let theirs = LayerGraph::lower(&Origin::Torchvision.conventions(&tiny));
+    let values = Network::new(theirs.clone(), 3).and_then(|n| n.parameters().values()).expect("memory");
+    let names = Package::Torchvision.names(&theirs).expect("parts of MobileNetV3");
+    let tensors = state_dict(&names, &values).expect("all values");
+    let bytes = safetensors::serialize(&tensors, None).expect("well-formed");
+    std::fs::write(place.path("theirs.safetensors"), bytes).expect("disk");
+
+    let mut command = place.adapt("run");
+    command.args(["--controls", "none", "--weights", "theirs.safetensors"]);
+    let told = said(command, 0);
+    assert!(told.contains("weights theirs.safetensors"), "{told}");
+    assert!(told.contains("weights of torchvision: symmetric padding, batch norm with eps 0.001"), "{told}");
+    let run_toml = std::fs::read_to_string(place.path("run/run.toml")).expect("options");
+    assert!(run_toml.contains("weights_of = \"torchvision\""), "{run_toml}");
+    for file in ["network.toml", "trained.toml"] {
+        let network = spec::load(place.path("run").join(file).to_str().expect("utf-8")).expect(file);
+        assert_eq!((network.padding, network.batch_norm.momentum), (Padding::Symmetric, 0.01), "{file}");
+    }
 }

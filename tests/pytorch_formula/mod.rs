@@ -21,8 +21,3 @@ pub fn values(count: usize, salt: usize) -> Vec<f32> {
 pub fn scaled(count: usize, salt: usize, scale: f64) -> Vec<f32> {
     values(count, salt).into_iter().map(|v| (f64::from(v) * scale) as f32).collect()
 }
-
-/// A sum that weighs every element differently: one wrong element shows in it.
-pub fn weighted_sum(tensor: &[f32], salt: usize) -> f64 {
-    tensor.iter().enumerate().map(|(i, &v)| f64::from(v) * f64::from(value(i, salt))).sum()
-}

@@ -4,3 +4,4 @@ mod bad_input;
 mod results;
 mod resume;
 mod support;
+mod weights;

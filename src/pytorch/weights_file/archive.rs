@@ -1,7 +1,7 @@
 //! The zip archives that `torch.save` writes, as slices of the file.
 //!
-//! Their entries are stored without compression, so that each is a piece of the file and nothing is allocated but
-//! the list of names. Names are keys: nothing is ever written to a path. Archives are `zip64` where `torch.save` wants
+//! The entries of a state dict are stored without compression, so that each is a piece of the file and nothing is
+//! allocated but the list of names. Names are keys: nothing is ever written to a path. Archives are `zip64` where `torch.save` wants
 //! it; sizes and offsets are those of the central directory, as in PyTorch.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,8 @@ const ZIP64_FIELD: u16 = 1;
 
 /// The entries of an archive by name.
 pub(super) struct Archive<'a> {
-    entries: BTreeMap<&'a str, &'a [u8]>,
+    /// `None`: compressed or encrypted, as the code in TorchScript's archives is.
+    entries: BTreeMap<&'a str, Option<&'a [u8]>>,
 }
 
 impl<'a> Archive<'a> {
@@ -50,9 +51,9 @@ impl<'a> Archive<'a> {
         Ok(Self { entries })
     }
 
-    /// The content of an entry.
+    /// The content of an entry, if it is there and not compressed.
     pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
-        self.entries.get(name).copied()
+        self.entries.get(name).copied().flatten()
     }
 
     /// The names of all entries.
@@ -125,11 +126,12 @@ impl<'a> DirectoryEntry<'a> {
         Some(Self { name, is_encrypted: flags & 1 != 0, compression, size, stored, header })
     }
 
-    fn data(&self, file: &'a [u8]) -> Result<&'a [u8], String> {
+    fn data(&self, file: &'a [u8]) -> Result<Option<&'a [u8]>, String> {
         if self.is_encrypted || self.compression != 0 || self.size != self.stored {
-            return Err(format!("`{}` is compressed or encrypted, which torch.save does not do", self.name));
+            return Ok(None);
         }
-        self.stored_data(file).ok_or_else(|| format!("`{}` lies outside of it: it is cut off", self.name))
+        let data = self.stored_data(file);
+        data.map(Some).ok_or_else(|| format!("`{}` lies outside of it: it is cut off", self.name))
     }
 
     fn stored_data(&self, file: &'a [u8]) -> Option<&'a [u8]> {

@@ -36,7 +36,8 @@ fn read_archive(file: &[u8]) -> Result<State, StateFault> {
     if entry("byteorder").is_some_and(|order| order.trim_ascii() != b"little") {
         return Err(StateFault::Damaged("its numbers are big-endian".to_owned()));
     }
-    let pickle = entry("data.pkl").unwrap_or_default();
+    let pickle = entry("data.pkl")
+        .ok_or_else(|| StateFault::Damaged("it is compressed, which torch.save does not do".to_owned()))?;
     let (pickle, _) = Pickle::read(pickle).map_err(StateFault::Damaged)?;
     let find = |key: &str| entry(&format!("data/{key}"));
     State::of(&pickle, &Storages::new(file.len(), &find))

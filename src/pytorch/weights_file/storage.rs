@@ -174,7 +174,7 @@ impl<'a> Storages<'a> {
             _ => return Err(TensorFault::Numbers(view.storage.class.replace("Storage", ""))),
         };
         let storage = (self.find)(key)
-            .ok_or_else(|| TensorFault::Outside(format!("its storage `{key}` is missing")))?;
+            .ok_or_else(|| TensorFault::Outside(format!("its storage `{key}` is missing or compressed")))?;
         let width = format.bytes();
         let (count, end) = view
             .extent()
