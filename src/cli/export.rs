@@ -215,7 +215,8 @@ fn report_text(report: &ExportReport, report_file: &Path) -> String {
     }
     text.extend(report.int8.as_ref().map(int8_text));
     for file in &report.files {
-        let _ = writeln!(text, "{}  {:.2} MB, {}", file.path.display(), file.bytes as f64 / 1e6, file.content);
+        let _ =
+            writeln!(text, "{}  {:.2} MB, {}", file.path.display(), file.bytes as f64 / 1e6, file.content);
     }
     let _ = writeln!(text, "{}  this report", report_file.display());
     text

@@ -234,8 +234,7 @@ impl<'a> Writer<'a> {
     }
 
     fn conv(&mut self, id: ValueId, conv: &Conv, input: &str, output: &str) {
-        let weight =
-            self.weight(id, &format!("{output}.weight"), &conv.weight_shape(), &conv.weight);
+        let weight = self.weight(id, &format!("{output}.weight"), &conv.weight_shape(), &conv.weight);
         let bias = conv.bias.as_ref().map(|bias| self.bias(id, &format!("{output}.bias"), bias));
         let inputs: Vec<&str> = [input, &weight].into_iter().chain(bias.as_deref()).collect();
         let [before, after] = conv.pads.map(|zeros| zeros as i64);

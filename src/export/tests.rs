@@ -15,7 +15,9 @@ fn spec(name: &str) -> NetworkSpec {
 }
 
 fn values(spec: &NetworkSpec) -> Values {
-    Network::new(LayerGraph::lower(spec), 4).and_then(|network| network.parameters().values()).expect("memory")
+    Network::new(LayerGraph::lower(spec), 4)
+        .and_then(|network| network.parameters().values())
+        .expect("memory")
 }
 
 fn graph(name: &str) -> InferenceGraph {
@@ -75,11 +77,13 @@ fn every_value_is_made_once_and_before_it_is_read(#[case] name: &str) {
         }
         let returned: BTreeSet<String> = output.iter().filter_map(|value| value.name.clone()).collect();
         assert!(returned.contains(LOGITS));
-        let unused: Vec<_> = known.iter().filter(|name| !read.contains(*name) && !returned.contains(*name)).collect();
+        let unused: Vec<_> =
+            known.iter().filter(|name| !read.contains(*name) && !returned.contains(*name)).collect();
         assert!(unused.is_empty(), "nothing reads {unused:?}");
         let shaped: BTreeSet<String> = value_info.iter().filter_map(|value| value.name.clone()).collect();
         for name in node.iter().flat_map(|node| &node.output) {
-            let integers = name.ends_with(".quantised") || name.ends_with(".weight") || name.ends_with(".bias");
+            let integers =
+                name.ends_with(".quantised") || name.ends_with(".weight") || name.ends_with(".bias");
             assert!(integers || shaped.contains(name) || returned.contains(name), "{name} has no shape");
         }
     }
@@ -157,7 +161,8 @@ fn equalisation_brings_channels_to_one_range_where_a_rectifier_lets_it() {
     let mut seen = calibration(&graph);
     let equalised = graph.equalise(&mut seen);
     assert_eq!(equalised, Equalised { values: 34, equalised: 34 }, "17 blocks");
-    let entering = graph.iter().find(|(_, layer)| layer.name == "blocks.3.expand_activation").expect("a block").0;
+    let entering =
+        graph.iter().find(|(_, layer)| layer.name == "blocks.3.expand_activation").expect("a block").0;
     let ranges = seen.channels(entering);
     // 144 channels with largest values 1 to 144 and factors of up to 16.
     assert!(ranges.iter().skip(8).all(|range| (range.max - 144.0).abs() < 1e-3), "{ranges:?}");

@@ -88,8 +88,5 @@ pub fn value(name: &str, shape: &[Dimension]) -> ValueInfoProto {
     };
     let shape = TensorShapeProto { dim: shape.iter().map(dimension).collect() };
     let tensor = TensorTypeProto { elem_type: Some(DataType::Float.into()), shape: Some(shape) };
-    ValueInfoProto {
-        name: Some(name.to_owned()),
-        r#type: Some(TypeProto { tensor_type: Some(tensor) }),
-    }
+    ValueInfoProto { name: Some(name.to_owned()), r#type: Some(TypeProto { tensor_type: Some(tensor) }) }
 }

@@ -18,8 +18,10 @@ impl Runtime for Tract {
     }
 
     fn load(&self, model: &[u8], shape: ImageShape) -> Result<Box<dyn Session>, RuntimeError> {
-        let plan = plan(model, shape)
-            .map_err(|error| RuntimeError::Model { runtime: NAME.to_owned(), reason: format!("{error:#}") })?;
+        let plan = plan(model, shape).map_err(|error| RuntimeError::Model {
+            runtime: NAME.to_owned(),
+            reason: format!("{error:#}"),
+        })?;
         Ok(Box::new(TractSession { plan, shape }))
     }
 }

@@ -5,6 +5,8 @@
 mod timm;
 mod torchvision;
 
+use std::convert::Infallible;
+
 use super::layout::Layout;
 use crate::graph::ops::{Operation, Operator};
 use crate::graph::{BlockSpan, LayerGraph, Node};
@@ -112,6 +114,12 @@ impl TensorNames {
     /// If the network has a part that they do not have.
     pub fn timm(graph: &LayerGraph) -> Result<Self, Unnamed> {
         timm::names(graph)
+    }
+
+    /// The names of the module that [`super::module_text`] writes: this program's own, in PyTorch's layouts.
+    pub fn module(graph: &LayerGraph) -> Self {
+        let Ok(names) = Self::by(graph, |_, node| Ok::<_, Infallible>(Module::One(graph.name(node))));
+        names
     }
 
     /// The names and layouts of this program's own weights.

@@ -61,7 +61,11 @@ pub(super) fn quantised(
     Ok((quantise(folded, &calibration)?, equalised, loader.images()))
 }
 
-fn calibrate(graph: &InferenceGraph, spec: &NetworkSpec, loader: &Loader) -> Result<Calibration, ExportError> {
+fn calibrate(
+    graph: &InferenceGraph,
+    spec: &NetworkSpec,
+    loader: &Loader,
+) -> Result<Calibration, ExportError> {
     let model = probed_model(graph, &OnnxOptions::default()).encode_to_vec();
     let mut values = OfModel::load(&Tract, &model, spec, CALIBRATION_BATCH.get())?;
     let mut calibration = Calibration::new(graph);

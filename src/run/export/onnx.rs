@@ -96,8 +96,7 @@ impl OnnxExport<'_> {
         let graph = self.graph(source)?;
         let floats = onnx_model(&graph.folded(), &self.options(source)).encode_to_vec();
         (self.stage)("taking ranges from calibration images");
-        let (quantised, equalised, calibration_images) =
-            int8::quantised(&graph, &source.spec, calibrating)?;
+        let (quantised, equalised, calibration_images) = int8::quantised(&graph, &source.spec, calibrating)?;
         let model = quantised.onnx_model(&self.options(source)).encode_to_vec();
         let mut pending = Pending::default();
         let content = format!("ONNX, opset {}, 8 bits{}", self.opset.number(), self.described());
@@ -105,11 +104,7 @@ impl OnnxExport<'_> {
         let batch = self.images_in_call();
         let loader = images.test(MOST_TESTED, batch)?;
         let runtime = self.runtimes.best();
-        (self.stage)(&format!(
-            "testing both in {} on {} images",
-            runtime.name(),
-            loader.images()
-        ));
+        (self.stage)(&format!("testing both in {} on {} images", runtime.name(), loader.images()));
         let load = |model: &[u8]| OfModel::load(runtime, model, &source.spec, batch.get());
         let [fp32, int8, same_class] = int8::compare(&mut load(&floats)?, &mut load(&model)?, &loader)?;
         let side = |correct: usize, model: &[u8]| Int8Side {

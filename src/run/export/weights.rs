@@ -26,7 +26,8 @@ pub fn write_own(
     let graph = LayerGraph::lower(&source.spec);
     let network = Network::with_values(graph.clone(), &source.values).map_err(TrainError::from)?;
     let mut pending = Pending::default();
-    let bytes = weight_bytes(network.parameters()).map_err(candle_core::Error::wrap).map_err(TrainError::from)?;
+    let bytes =
+        weight_bytes(network.parameters()).map_err(candle_core::Error::wrap).map_err(TrainError::from)?;
     let written = pending.write(path, &bytes, "weights under this program's names")?;
     let toml = path.with_extension("toml");
     pending.write(&toml, source.spec.to_toml().as_bytes(), "the network they belong to")?;

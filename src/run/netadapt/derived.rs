@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::gains::ADAPTED;
 use super::error::NetadaptRunError;
+use super::gains::ADAPTED;
 use super::record::{IterationRecord, ProposalState, SeedRecord};
 use super::run::NetadaptRun;
 use super::summary::{Summary, path};
