@@ -8,10 +8,12 @@ use miette::{IntoDiagnostic, Report, miette};
 
 use super::exit::finish;
 use super::output::print;
-use super::{Exit, NetworkArgs};
+use super::{Exit, NetworkArgs, WeightsArgs};
 use crate::export::{Batch, Opset};
+use crate::pytorch::Package;
 use crate::run::export::{
-    Calibrating, ExportReport, Images, Int8Report, OnnxExport, RuntimeChoice, Source, TOLERANCE, write_own,
+    Calibrating, ExportReport, Images, Int8Report, OnnxExport, Runtimes, Source, TOLERANCE, write_own,
+    write_pytorch,
 };
 use crate::runtime::OnnxRuntime;
 use crate::whole_file::write_whole_file;
@@ -39,9 +41,8 @@ pub struct ExportArgs {
     /// What to write
     #[arg(long, value_enum)]
     format: Format,
-    /// The weights of a network that is no run
-    #[arg(long, value_name = "FILE")]
-    weights: Option<PathBuf>,
+    #[command(flatten)]
+    start: WeightsArgs,
     #[command(flatten)]
     change: NetworkArgs,
     /// ONNX: edition of the operators, 17 to 21 [default: 17]
@@ -117,23 +118,19 @@ fn export(args: &ExportArgs) -> Result<Exit, Report> {
         None => PathBuf::from("results/export"),
     });
     let path = |ending: &str| folder.join(format!("{}{ending}", source.file_stem()));
-    let (report, path) = match args.format {
-        Format::Onnx if args.int8 => {
-            let path = path("_int8.onnx");
-            (onnx(args, &source, &images, &path)?, path)
-        }
-        Format::Onnx => {
-            let path = path(".onnx");
-            (onnx(args, &source, &images, &path)?, path)
-        }
+    let proof_images = args.images as usize;
+    let pytorch = |package| write_pytorch(&source, package, &images, proof_images, &folder);
+    let (report, ending) = match args.format {
+        Format::Onnx if args.int8 => (onnx(args, &source, &images, &path("_int8.onnx"))?, "_int8.onnx"),
+        Format::Onnx => (onnx(args, &source, &images, &path(".onnx"))?, ".onnx"),
         Format::Safetensors => {
-            let path = path(".safetensors");
-            (write_own(&source, &images, args.images as usize, &path)?, path)
+            (write_own(&source, &images, proof_images, &path(".safetensors"))?, ".safetensors")
         }
-        Format::Torchvision | Format::Timm => unimplemented!(),
+        Format::Torchvision => (pytorch(Package::Torchvision)?, "_torchvision"),
+        Format::Timm => (pytorch(Package::Timm)?, "_timm"),
     };
     let text = serde_json::to_string_pretty(&report).into_diagnostic()? + "\n";
-    let report_file = path.with_added_extension("json");
+    let report_file = path(&format!("{ending}.json"));
     write_whole_file(&report_file, text.as_bytes())
         .map_err(|error| miette!("cannot write {}: {error}", report_file.display()))?;
     print(if args.json { text } else { report_text(&report, &report_file) });
@@ -144,7 +141,7 @@ fn export(args: &ExportArgs) -> Result<Exit, Report> {
 fn source(args: &ExportArgs) -> Result<Source, Report> {
     let given = Path::new(&args.given);
     if given.is_dir() {
-        if args.weights.is_some() || args.change.changes_anything() {
+        if args.start.are_given() || args.change.changes_anything() {
             return Err(miette!(
                 help = "name the network file instead of the folder",
                 "{} is the folder of a run: its network and weights are as they are",
@@ -154,8 +151,14 @@ fn source(args: &ExportArgs) -> Result<Source, Report> {
         return Ok(Source::of_run(given)?);
     }
     let spec = args.change.load(&args.given)?;
-    match &args.weights {
-        Some(weights) => Ok(Source::of_network(spec, weights)?),
+    match args.start.load(&spec, 0)? {
+        Some(start) if start.imported.has_new_classifier => Err(miette!(
+            help = "give the number of its classes with --classes",
+            "the classifier of {} has other outputs than {}, and can't be drawn anew for a file that is to be used",
+            start.file,
+            spec.classes
+        )),
+        Some(start) => Ok(Source::of_weights(start.imported)),
         None => Err(miette!(
             help = "add --weights FILE, or give the folder of a finished run",
             "{} is a network without weights",
@@ -167,7 +170,7 @@ fn source(args: &ExportArgs) -> Result<Source, Report> {
 fn onnx(args: &ExportArgs, source: &Source, images: &Images, path: &Path) -> Result<ExportReport, Report> {
     let library = OnnxRuntime::library(args.ort_library.as_deref());
     let onnx_runtime = library.map(|library| OnnxRuntime::load(&library)).transpose()?;
-    let runtimes = RuntimeChoice { onnx_runtime };
+    let runtimes = Runtimes { onnx_runtime };
     let export = OnnxExport {
         opset: args.opset.unwrap_or_default(),
         fold: args.fold_bn,

@@ -29,6 +29,8 @@ pub struct WeightsArgs {
 enum OriginName {
     /// This program
     Own,
+    /// A PyTorch module that mbn-export wrote
+    Module,
     /// torchvision: symmetric padding
     Torchvision,
     /// timm: symmetric padding, eps 1e-5
@@ -41,6 +43,7 @@ impl From<OriginName> for Origin {
     fn from(name: OriginName) -> Self {
         match name {
             OriginName::Own => Self::Own,
+            OriginName::Module => Self::Module,
             OriginName::Torchvision => Self::Torchvision,
             OriginName::Timm => Self::Timm,
             OriginName::TimmTf => Self::TimmTf,
@@ -58,6 +61,12 @@ pub(super) struct Start {
 }
 
 impl WeightsArgs {
+    /// Whether weights were given.
+    #[cfg(feature = "export")]
+    pub(super) fn are_given(&self) -> bool {
+        self.weights.is_some()
+    }
+
     /// The weights in `spec`, or in what their origin makes of it. None were given: `None`.
     pub(super) fn load(&self, spec: &NetworkSpec, seed: u64) -> Result<Option<Start>, Report> {
         let Some(path) = &self.weights else { return Ok(None) };

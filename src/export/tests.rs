@@ -1,4 +1,4 @@
-//! What can be told of a model without running it; `tests/onnx` runs them.
+//! What can be told of a model without running it; `tests/export` runs them.
 
 use std::collections::BTreeSet;
 

@@ -150,7 +150,7 @@ fn fresh_classifier(graph: &LayerGraph, seed: u64) -> Result<Values, candle_core
 
 /// What of the network the origin of its weights decides, in words; nothing for weights of this program.
 fn conventions_note(asked: &NetworkSpec, network: &NetworkSpec, origin: Origin) -> Option<String> {
-    if origin == Origin::Own {
+    if matches!(origin, Origin::Own | Origin::Module) {
         return None;
     }
     let padding = match network.padding {
@@ -183,7 +183,9 @@ impl Origin {
 fn recognised(tensors: &BTreeMap<String, FileTensor>) -> Option<Origin> {
     let has_features = tensors.range("features.".to_owned()..).next();
     if tensors.contains_key(STEM_WEIGHT) {
-        Some(Origin::Own)
+        // Depthwise kernels have a dimension less here than in PyTorch.
+        let of_pytorch = |(name, t): (&String, &FileTensor)| name.ends_with(".depthwise.weight") && t.shape.len() == 4;
+        Some(if tensors.iter().any(of_pytorch) { Origin::Module } else { Origin::Own })
     } else if tensors.contains_key("conv_stem.weight") {
         Some(Origin::Timm)
     } else if has_features.is_some_and(|(name, _)| name.starts_with("features.")) {

@@ -51,6 +51,8 @@ impl fmt::Display for Package {
 pub enum Origin {
     /// This program; the network file states the constants.
     Own,
+    /// A module that [`super::module_text`] writes: the names of this program in PyTorch's layouts.
+    Module,
     /// torchvision.
     Torchvision,
     /// timm's networks that were trained in PyTorch.
@@ -64,6 +66,7 @@ impl Origin {
     pub fn name(self) -> &'static str {
         match self {
             Self::Own => "own",
+            Self::Module => "module",
             Self::Torchvision => "torchvision",
             Self::Timm => "timm",
             Self::TimmTf => "timm-tf",
@@ -77,6 +80,7 @@ impl Origin {
     pub fn names(self, graph: &LayerGraph) -> Result<TensorNames, Unnamed> {
         match self {
             Self::Own => Ok(TensorNames::own(graph)),
+            Self::Module => Ok(TensorNames::module(graph)),
             Self::Torchvision => TensorNames::torchvision(graph),
             Self::Timm | Self::TimmTf => TensorNames::timm(graph),
         }
@@ -86,7 +90,7 @@ impl Origin {
     #[must_use]
     pub fn conventions(self, spec: &NetworkSpec) -> NetworkSpec {
         let package = match self {
-            Self::Own => return spec.clone(),
+            Self::Own | Self::Module => return spec.clone(),
             Self::Torchvision => Package::Torchvision,
             Self::Timm | Self::TimmTf => Package::Timm,
         };

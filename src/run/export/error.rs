@@ -8,8 +8,8 @@ use super::proof::{Proof, TOLERANCE};
 use crate::data::DataError;
 use crate::export::{MissingTensor, QuantisationError};
 use crate::nn::WeightsError;
+use crate::pytorch::{ImportError, ModuleError, StateDictError, Unnamed, WeightsFileError};
 use crate::runtime::RuntimeError;
-use crate::train::TrainError;
 
 /// A network was not exported; nothing was kept.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -20,9 +20,22 @@ pub enum ExportError {
     #[error(transparent)]
     Weights(#[from] WeightsError),
     #[error(transparent)]
-    Train(#[from] TrainError),
+    Network(#[from] candle_core::Error),
     #[error(transparent)]
     Tensor(#[from] MissingTensor),
+    #[error(transparent)]
+    Unnamed(#[from] Unnamed),
+    #[error(transparent)]
+    StateDict(#[from] StateDictError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Module(#[from] ModuleError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    File(#[from] WeightsFileError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Import(#[from] Box<ImportError>),
     #[error(transparent)]
     Quantisation(#[from] QuantisationError),
     #[error(transparent)]
@@ -30,7 +43,7 @@ pub enum ExportError {
     Runtime(#[from] RuntimeError),
     /// A file could not be written or read back.
     #[error("cannot {action} {}: {source}", path.display())]
-    File { action: &'static str, path: PathBuf, source: std::io::Error },
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
     /// The file does not compute what the network computes.
     #[error(
         "the file is not kept: run by {by}, its logits differ from the network's by up to {:.2e} (largest logit {:.1}; \

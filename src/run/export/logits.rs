@@ -6,7 +6,6 @@ use crate::graph::LayerGraph;
 use crate::nn::{Engine, Mode, Network, Values};
 use crate::runtime::{ImageShape, Runtime, Session};
 use crate::spec::NetworkSpec;
-use crate::train::TrainError;
 
 /// Something that has logits for images.
 pub(super) trait Logits {
@@ -19,19 +18,18 @@ pub(super) struct OfNetwork(Engine);
 
 impl OfNetwork {
     pub(super) fn new(spec: &NetworkSpec, values: &Values, batch: usize) -> Result<Self, ExportError> {
-        let network = Network::with_values(LayerGraph::lower(spec), values).map_err(TrainError::from)?;
+        let network = Network::with_values(LayerGraph::lower(spec), values)?;
         Self::of(&network, batch)
     }
 
     pub(super) fn of(network: &Network, batch: usize) -> Result<Self, ExportError> {
-        Ok(Self(Engine::new(network, batch).map_err(TrainError::from)?))
+        Ok(Self(Engine::new(network, batch)?))
     }
 }
 
 impl Logits for OfNetwork {
     fn logits(&mut self, batch: &Batch) -> Result<Vec<f32>, ExportError> {
-        let logits = self.0.forward(&batch.pixels, Mode::Evaluate).map_err(TrainError::from)?;
-        Ok(logits.to_vec())
+        Ok(self.0.forward(&batch.pixels, Mode::Evaluate)?.to_vec())
     }
 }
 

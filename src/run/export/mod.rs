@@ -10,14 +10,16 @@ mod logits;
 mod onnx;
 mod pending;
 mod proof;
+mod pytorch;
 mod source;
 mod weights;
 
 pub use error::ExportError;
 pub use images::{Calibrating, Images, ImagesError};
 pub use int8::{Int8Report, Int8Side};
-pub use onnx::{OnnxExport, RuntimeChoice};
+pub use onnx::{OnnxExport, Runtimes};
 pub use proof::{Proof, TOLERANCE};
+pub use pytorch::write_pytorch;
 pub use source::{Source, SourceError};
 pub use weights::write_own;
 

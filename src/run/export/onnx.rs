@@ -26,12 +26,12 @@ const MOST_TESTED: usize = 10_000;
 
 /// The runtimes that a file is run in.
 #[derive(Debug, Default)]
-pub struct RuntimeChoice {
+pub struct Runtimes {
     /// ONNX Runtime, where its library is at hand.
     pub onnx_runtime: Option<OnnxRuntime>,
 }
 
-impl RuntimeChoice {
+impl Runtimes {
     fn all(&self) -> Vec<&dyn Runtime> {
         let onnx_runtime = self.onnx_runtime.as_ref().map(|runtime| runtime as &dyn Runtime);
         std::iter::once(&Tract as &dyn Runtime).chain(onnx_runtime).collect()
@@ -55,7 +55,7 @@ pub struct OnnxExport<'a> {
     /// Images that the proof is made on.
     pub proof_images: usize,
     /// What runs it.
-    pub runtimes: &'a RuntimeChoice,
+    pub runtimes: &'a Runtimes,
     /// Told what is being done.
     pub stage: &'a dyn Fn(&str),
 }

@@ -41,5 +41,5 @@ pub(super) fn read_back(path: &Path) -> Result<Vec<u8>, ExportError> {
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ExportError {
     let path = path.to_owned();
-    move |source| ExportError::File { action, path, source }
+    move |source| ExportError::Io { action, path, source }
 }

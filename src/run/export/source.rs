@@ -6,6 +6,7 @@ use miette::Diagnostic;
 
 use crate::graph::LayerGraph;
 use crate::nn::{Values, WeightsError, load_network};
+use crate::pytorch::Imported;
 use crate::run::{FolderError, MODEL_CARD, ModelCard};
 use crate::spec::{self, NetworkSpec};
 use crate::text_file::ReadError;
@@ -74,13 +75,10 @@ impl Source {
         Self::of_card(&folder, card, notes)
     }
 
-    /// A network with the weights in a file.
-    ///
-    /// # Errors
-    /// If the file cannot be read, or holds weights of another network.
-    pub fn of_network(spec: NetworkSpec, weights: &Path) -> Result<Self, SourceError> {
-        let values = load_network(LayerGraph::lower(&spec), weights)?.parameters().values()?;
-        Ok(Self { spec, values, card: None, folder: None, notes: Vec::new() })
+    /// A network with the weights of a file.
+    pub fn of_weights(imported: Imported) -> Self {
+        let Imported { network, values, notes, .. } = imported;
+        Self { spec: network, values, card: None, folder: None, notes }
     }
 
     fn of_card(folder: &Path, card: ModelCard, notes: Vec<String>) -> Result<Self, SourceError> {

@@ -12,11 +12,13 @@ use super::source::Source;
 use super::{ExportReport, RunProof};
 use crate::graph::LayerGraph;
 use crate::nn::{Network, load_network, weight_bytes};
-use crate::train::TrainError;
 
 const BATCH: NonZeroUsize = NonZeroUsize::MIN.saturating_add(31);
 
 /// Writes the tensors of the network to `path`, and the network beside it.
+///
+/// # Errors
+/// See [`ExportError`]; nothing is kept then.
 pub fn write_own(
     source: &Source,
     images: &Images,
@@ -24,19 +26,28 @@ pub fn write_own(
     path: &Path,
 ) -> Result<ExportReport, ExportError> {
     let graph = LayerGraph::lower(&source.spec);
-    let network = Network::with_values(graph.clone(), &source.values).map_err(TrainError::from)?;
+    let network = Network::with_values(graph.clone(), &source.values)?;
     let mut pending = Pending::default();
-    let bytes =
-        weight_bytes(network.parameters()).map_err(candle_core::Error::wrap).map_err(TrainError::from)?;
+    let bytes = weight_bytes(network.parameters()).map_err(candle_core::Error::wrap)?;
     let written = pending.write(path, &bytes, "weights under this program's names")?;
     let toml = path.with_extension("toml");
     pending.write(&toml, source.spec.to_toml().as_bytes(), "the network they belong to")?;
     let reloaded = load_network(graph, &written)?;
+    let proof = prove(source, &reloaded, images, proof_images)?;
+    Ok(ExportReport { files: pending.keep()?, proofs: vec![proof], int8: None, notes: source.notes.clone() })
+}
+
+/// The logits of a network that was read back against those of the source.
+pub(super) fn prove(
+    source: &Source,
+    reloaded: &Network,
+    images: &Images,
+    proof_images: usize,
+) -> Result<RunProof, ExportError> {
     let loader = images.test(proof_images, BATCH)?;
-    let (mut expected, mut found) =
-        (OfNetwork::of(&network, BATCH.get())?, OfNetwork::of(&reloaded, BATCH.get())?);
+    let mut expected = OfNetwork::new(&source.spec, &source.values, BATCH.get())?;
+    let mut found = OfNetwork::of(reloaded, BATCH.get())?;
     let proof = compare(&mut expected, &mut found, &loader, source.spec.classes as usize)?;
     let by = "this program".to_owned();
-    let proofs = vec![RunProof { proof: proof.within_tolerance(&by)?, by }];
-    Ok(ExportReport { files: pending.keep()?, proofs, int8: None, notes: source.notes.clone() })
+    Ok(RunProof { proof: proof.within_tolerance(&by)?, by })
 }
