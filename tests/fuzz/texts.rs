@@ -3,7 +3,7 @@
 use bolero::check;
 use mbn::spec::{BlockSpec, NetworkSpec};
 
-use crate::edits::{Edit, edited};
+use crate::edits::{Edits, edited};
 use crate::{ITERATIONS, LONGEST};
 
 const NETWORKS: [&[u8]; 2] = [
@@ -43,8 +43,8 @@ fn network_files() {
 fn edited_network_files() {
     check!(name = "edited_network_file")
         .with_iterations(ITERATIONS)
-        .with_type::<(u8, Vec<Edit>)>()
-        .for_each(|(choice, edits)| network_file(&edited(&NETWORKS, *choice, edits)));
+        .with_type::<Edits>()
+        .for_each(|edits| network_file(&edited(&NETWORKS, edits)));
 }
 
 #[test]
@@ -56,6 +56,6 @@ fn blocks() {
 fn edited_blocks() {
     check!(name = "edited_block")
         .with_iterations(ITERATIONS)
-        .with_type::<(u8, Vec<Edit>)>()
-        .for_each(|(choice, edits)| block(&edited(&BLOCKS, *choice, edits)));
+        .with_type::<Edits>()
+        .for_each(|edits| block(&edited(&BLOCKS, edits)));
 }

@@ -6,7 +6,7 @@ use bolero::check;
 use mbn::pytorch::WeightsFile;
 
 use crate::allocation::peak_of;
-use crate::edits::{Edit, edited};
+use crate::edits::{Edits, edited};
 use crate::{ITERATIONS, LONGEST};
 
 const SAFETENSORS: [&[u8]; 2] = [
@@ -14,12 +14,13 @@ const SAFETENSORS: [&[u8]; 2] = [
     include_bytes!("__fuzz__/safetensors/corpus/module.safetensors"),
 ];
 
-const PTH: [&[u8]; 6] = [
+const PTH: [&[u8]; 7] = [
     include_bytes!("__fuzz__/pth/corpus/archive.pth"),
     include_bytes!("__fuzz__/pth/corpus/legacy.pth"),
     include_bytes!("__fuzz__/pth/corpus/nested.pth"),
     include_bytes!("__fuzz__/pth/corpus/protocol4.pth"),
     include_bytes!("__fuzz__/pth/corpus/views.pth"),
+    include_bytes!("__fuzz__/pth/corpus/legacy_views.pth"),
     include_bytes!("__fuzz__/pth/corpus/channels_last.pth"),
 ];
 
@@ -52,14 +53,14 @@ fn pth() {
 fn edited_safetensors() {
     check!(name = "edited_safetensors")
         .with_iterations(ITERATIONS)
-        .with_type::<(u8, Vec<Edit>)>()
-        .for_each(|(choice, edits)| reads_or_refuses(&edited(&SAFETENSORS, *choice, edits)));
+        .with_type::<Edits>()
+        .for_each(|edits| reads_or_refuses(&edited(&SAFETENSORS, edits)));
 }
 
 #[test]
 fn edited_pth() {
     check!(name = "edited_pth")
         .with_iterations(ITERATIONS)
-        .with_type::<(u8, Vec<Edit>)>()
-        .for_each(|(choice, edits)| reads_or_refuses(&edited(&PTH, *choice, edits)));
+        .with_type::<Edits>()
+        .for_each(|edits| reads_or_refuses(&edited(&PTH, edits)));
 }
