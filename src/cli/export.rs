@@ -211,9 +211,11 @@ fn report_text(report: &ExportReport, report_file: &Path) -> String {
         let (by, proof) = (&proof.by, &proof.proof);
         let _ = writeln!(
             text,
-            "proven in {by}: {} of {} images get the same class; largest difference of logits {:.1e} \
-             (largest logit {:.1}, tolerance {TOLERANCE:.0e})",
-            proof.same_class, proof.images, proof.largest_difference, proof.largest_logit
+            "proven by {by}: {} of {} images get the same class; logits differ by up to {:.1e} of the largest one \
+             (tolerance {TOLERANCE:.0e})",
+            proof.same_class,
+            proof.images,
+            proof.relative_difference()
         );
     }
     text.extend(report.int8.as_ref().map(int8_text));

@@ -46,9 +46,9 @@ pub enum ExportError {
     Io { action: &'static str, path: PathBuf, source: std::io::Error },
     /// The file does not compute what the network computes.
     #[error(
-        "the file is not kept: run by {by}, its logits differ from the network's by up to {:.2e} (largest logit {:.1}; \
-         tolerance {TOLERANCE:.0e}), and {} of {} images get another class",
-        proof.largest_difference, proof.largest_logit, proof.images - proof.same_class, proof.images
+        "the file is not kept: run by {by}, its logits differ from the network's by up to {:.2e} of the largest one \
+         (tolerance {TOLERANCE:.0e}), and {} of {} images get another class",
+        proof.relative_difference(), proof.images - proof.same_class, proof.images
     )]
     #[diagnostic(help(
         "weights that are no numbers or far too large do this; otherwise it is a fault of the program: please report it \

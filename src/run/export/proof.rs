@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::error::ExportError;
 
-/// The largest difference of logits that rounding makes, in units of the largest logit where that is above 1.
+/// The largest difference of logits that rounding makes, in units of the largest logit.
 pub const TOLERANCE: f64 = 1e-4;
 
 /// How the logits of a file compare with those of the network that was written.
@@ -40,9 +40,9 @@ impl Proof {
         }
     }
 
-    /// The largest difference in units of the largest logit, where that is above 1.
+    /// The largest difference in units of the largest logit.
     pub fn relative_difference(&self) -> f64 {
-        self.largest_difference / self.largest_logit.max(1.0)
+        if self.largest_difference == 0.0 { 0.0 } else { self.largest_difference / self.largest_logit }
     }
 
     /// The proof, if it holds.
@@ -75,14 +75,17 @@ mod tests {
         let proof = proof(&[1.0, 2.0, 5.0, -20.0], &[1.0, 2.0005, -6.0, -4.0]);
         assert_eq!((proof.images, proof.same_class), (2, 1));
         assert!((proof.largest_difference - 16.0).abs() < 1e-6);
-        assert!((proof.relative_difference() - 0.8).abs() < 1e-6);
+        assert!((proof.relative_difference() - 0.8).abs() < 1e-6, "16 of 20");
     }
 
     #[test]
     fn holds_within_rounding_only_and_never_for_what_is_no_number() {
-        assert!(proof(&[0.5, 0.1], &[0.500_05, 0.1]).within_tolerance("x").is_ok());
-        assert!(proof(&[0.5, 0.1], &[0.5002, 0.1]).within_tolerance("x").is_err());
-        assert!(proof(&[50.0, 0.1], &[50.004, 0.1]).within_tolerance("x").is_ok(), "relative to 50");
+        assert!(proof(&[0.5, 0.1], &[0.500_04, 0.1]).within_tolerance("x").is_ok());
+        assert!(proof(&[0.5, 0.1], &[0.5001, 0.1]).within_tolerance("x").is_err());
+        assert!(proof(&[50.0, 0.1], &[50.004, 0.1]).within_tolerance("x").is_ok(), "of 50");
+        assert!(proof(&[1e-6, 0.0], &[2e-6, 0.0]).within_tolerance("x").is_err(), "small logits count too");
+        assert!(proof(&[0.0, 0.0], &[0.0, 0.0]).within_tolerance("x").is_ok());
+        assert!(proof(&[0.0, 0.0], &[1e-9, 0.0]).within_tolerance("x").is_err());
         assert!(proof(&[0.5, f32::NAN], &[0.5, f32::NAN]).within_tolerance("x").is_err());
         assert!(Proof::NONE.within_tolerance("x").is_err(), "nothing was compared");
     }
