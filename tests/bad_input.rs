@@ -6,7 +6,17 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use rstest::rstest;
-use support::{Place, TINY_SPACE, binary};
+use support::{Place, TINY_SPACE};
+
+fn binary(name: &str) -> Command {
+    let path = match name {
+        "mbn-search" => env!("CARGO_BIN_EXE_mbn-search"),
+        _ => env!("CARGO_BIN_EXE_mbn-inspect"),
+    };
+    let mut command = Command::new(path);
+    command.env("NO_COLOR", "1");
+    command
+}
 
 /// Runs a command that must fail, and returns what it said.
 fn fails(mut command: Command, code: i32) -> String {

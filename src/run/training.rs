@@ -132,7 +132,6 @@ impl TrainingRun<'_> {
         let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
         let folder = RunFolder::open(path, &run_toml, self.inputs, self.command)?;
         folder.write("network.toml", self.spec.to_toml().as_bytes())?;
-        folder.write_json("normalisation.json", self.images.normalisation())?;
         let identity = json!({ "options": self.options, "inputs": self.inputs });
         let waits = Waits::default();
         State { run: self, folder: &folder, images: &images, identity, trainer, waits }.train_and_test()

@@ -2,8 +2,7 @@
 
 use rstest::rstest;
 
-use crate::said::{assert_says, said};
-use crate::support::{Place, TINY_NETWORK};
+use crate::support::{Place, TINY_NETWORK, assert_says, said};
 
 #[rstest]
 #[case::opset(&["run", "--format", "onnx", "--opset", "9"], 2, &["opset 9 is not supported; the supported ones are 17 to 21"])]

@@ -4,6 +4,4 @@ mod bad_input;
 mod files;
 mod networks;
 mod random;
-#[path = "../support/said.rs"]
-mod said;
 mod support;

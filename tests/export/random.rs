@@ -61,9 +61,8 @@ fn small(name: &str) -> NetworkSpec {
 #[case("mobilenet_v3_large_minimalistic")]
 #[case("mnasnet_b1")]
 fn reference_networks(#[case] name: &str) {
-    check(&small(name), 1);
-    check(&NetworkSpec { padding: Padding::Symmetric, ..small(name) }, 2);
-    check(&NetworkSpec { padding: Padding::Same, resolution: 32, ..small(name) }, 3);
+    check(&NetworkSpec { padding: Padding::Symmetric, ..small(name) }, 1);
+    check(&NetworkSpec { padding: Padding::Same, resolution: 32, ..small(name) }, 2);
 }
 
 /// A block as drawn: kernel, stride, hidden and output channels, whether there is squeeze-excite and a projected
@@ -83,7 +82,7 @@ fn token(&(k, s, h, c, [se, proj], activation, kind): &Drawn) -> BlockSpec {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn random_networks(

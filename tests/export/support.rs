@@ -2,10 +2,16 @@
 
 #[path = "../support/place.rs"]
 mod place;
+#[path = "../support/said.rs"]
+mod said;
+#[path = "../support/words.rs"]
+mod words;
 
 use assert_cmd::Command;
 
 pub use place::Place;
+pub use said::said;
+pub use words::assert_says;
 
 /// A network for the images with every kind of block.
 pub const TINY_NETWORK: &str = r#"name = "tiny"

@@ -1,12 +1,16 @@
 //! An adaptation small enough to run in a test.
 
-#[path = "../support/idx.rs"]
-mod idx;
+#[path = "../support/place.rs"]
+mod place;
+#[path = "../support/said.rs"]
+mod said;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use assert_cmd::Command;
-use tempfile::TempDir;
+
+pub use place::Place;
+pub use said::said;
 
 /// A network for the 8x8 grey images of 4 classes, with everything that surgery has to do with.
 pub const TINY_NETWORK: &str = r#"name = "tiny"
@@ -33,35 +37,15 @@ recalibrate = 3
 augment = { pad = 1, flip = false }
 "#;
 
-/// A temporary place with a network, a recipe, images and room for run folders.
-pub struct Place {
-    folder: TempDir,
-}
-
 impl Place {
+    /// A place with a network, a recipe and images.
     pub fn new() -> Self {
-        let place = Self { folder: TempDir::new().expect("temporary folder") };
-        place.write("tiny.toml", TINY_NETWORK);
-        place.write("recipe.toml", TINY_RECIPE);
-        std::fs::create_dir(place.path("images")).expect("disk");
-        idx::write_idx(&place.path("images"), "train", 40);
-        idx::write_idx(&place.path("images"), "t10k", 10);
-        place
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("disk");
+        Self::with(&[("tiny.toml", TINY_NETWORK), ("recipe.toml", TINY_RECIPE)])
     }
 
     /// `mbn-netadapt`; nothing is given but the colours.
     pub fn bare(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mbn-netadapt"));
-        command.env("NO_COLOR", "1").current_dir(self.folder.path());
-        command
+        self.command(env!("CARGO_BIN_EXE_mbn-netadapt"))
     }
 
     /// `mbn-netadapt` of the tiny network on the tiny images to a third of its multiply-adds; later arguments win.
@@ -103,13 +87,4 @@ pub fn differing(a: &Path, b: &Path) -> Vec<String> {
     let (a, b) = (results(a), results(b));
     assert_eq!(a.len(), b.len(), "one run has more files");
     a.into_iter().zip(b).filter(|(a, b)| a != b).map(|((name, _), _)| name).collect()
-}
-
-/// What a command said on stderr, which must end with this code.
-pub fn said(mut command: Command, code: i32) -> String {
-    let output = command.output().expect("started");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    assert!(!said.contains("panicked"), "{said}");
-    said
 }

@@ -1,11 +1,12 @@
 //! A search small enough to run in a test: few tiny images, few choices.
 
-mod idx;
+mod place;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use assert_cmd::Command;
-use tempfile::TempDir;
+
+pub use place::Place;
 
 /// A space on the grid of the Pixel 1 table with 48 small networks.
 pub const TINY_SPACE: &str = r#"name = "tiny"
@@ -83,35 +84,16 @@ activation = ["hswish"]
 block = "pool"
 "#;
 
-/// A temporary place with images, a space and room for run folders.
-pub struct Place {
-    folder: TempDir,
-}
-
 impl Place {
+    /// A place with a space and images.
     pub fn new() -> Self {
-        let folder = TempDir::new().expect("temporary folder");
-        let place = Self { folder };
-        std::fs::write(place.path("space.toml"), TINY_SPACE).expect("disk");
-        std::fs::create_dir(place.path("images")).expect("disk");
-        idx::write_idx(&place.path("images"), "train", 40);
-        idx::write_idx(&place.path("images"), "t10k", 10);
-        place
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        Self::with(&[("space.toml", TINY_SPACE)])
     }
 
     /// `mbn-search` on the tiny space and images; later arguments win.
     pub fn search(&self, out: &str) -> Command {
-        let mut command = binary("mbn-search");
-        command.current_dir(self.folder.path()).args([
-            "--target",
-            "pixel-latency.csv",
-            "--space",
-            "space.toml",
-        ]);
+        let mut command = self.command(env!("CARGO_BIN_EXE_mbn-search"));
+        command.args(["--target", "pixel-latency.csv", "--space", "space.toml"]);
         command.args([
             "--data",
             "images",
@@ -127,16 +109,6 @@ impl Place {
         command.args(["--out", out]);
         command
     }
-}
-
-pub fn binary(name: &str) -> Command {
-    let path = match name {
-        "mbn-search" => env!("CARGO_BIN_EXE_mbn-search"),
-        _ => env!("CARGO_BIN_EXE_mbn-inspect"),
-    };
-    let mut command = Command::new(path);
-    command.env("NO_COLOR", "1");
-    command
 }
 
 /// The bytes that must not depend on how a run came about: the journal and `derived/`.

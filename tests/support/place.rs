@@ -30,8 +30,8 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        std::fs::write(self.path(name), content).expect("disk");
+    pub fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).expect("disk");
     }
 
     /// A program that runs in the place, without colours.

@@ -3,19 +3,7 @@
 use assert_cmd::Command;
 use rstest::rstest;
 
-use crate::support::{Place, TINY_NETWORK, TINY_RECIPE, said};
-
-/// The words of a message, whatever its line breaks.
-fn words(said: &str) -> String {
-    let words = said.split(|c: char| c.is_whitespace() || c == '│').filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join(" ")
-}
-
-fn assert_says(said: &str, expected: &[&str]) {
-    for part in expected {
-        assert!(words(said).contains(part), "no `{part}` in:\n{said}");
-    }
-}
+use crate::support::{Place, TINY_NETWORK, TINY_RECIPE, assert_says, said};
 
 /// Runs a command that must fail before it makes a run folder.
 fn assert_refused(place: &Place, command: Command, code: i32, expected: &[&str]) {

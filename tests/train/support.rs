@@ -1,12 +1,19 @@
 //! A training small enough to run in a test.
 
-#[path = "../support/idx.rs"]
-mod idx;
+#[path = "../support/place.rs"]
+mod place;
+#[path = "../support/said.rs"]
+mod said;
+#[path = "../support/words.rs"]
+mod words;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use assert_cmd::Command;
-use tempfile::TempDir;
+
+pub use place::Place;
+pub use said::said;
+pub use words::{assert_says, words};
 
 /// A network for the 8x8 grey images of 4 classes.
 pub const TINY_NETWORK: &str = r#"name = "tiny"
@@ -37,28 +44,10 @@ recalibrate = 3
 augment = { pad = 1, flip = false }
 "#;
 
-/// A temporary place with a network, a recipe, images and room for run folders.
-pub struct Place {
-    folder: TempDir,
-}
-
 impl Place {
+    /// A place with a network, a recipe and images.
     pub fn new() -> Self {
-        let place = Self { folder: TempDir::new().expect("temporary folder") };
-        place.write("tiny.toml", TINY_NETWORK);
-        place.write("recipe.toml", TINY_RECIPE);
-        std::fs::create_dir(place.path("images")).expect("disk");
-        idx::write_idx(&place.path("images"), "train", 40);
-        idx::write_idx(&place.path("images"), "t10k", 10);
-        place
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("disk");
+        Self::with(&[("tiny.toml", TINY_NETWORK), ("recipe.toml", TINY_RECIPE)])
     }
 
     /// `mbn-train` on the tiny network and images, choosing by held-out images; later arguments win.
@@ -70,8 +59,7 @@ impl Place {
 
     /// `mbn-train` of a network on the tiny images.
     pub fn train_network(&self, network: &str, out: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mbn-train"));
-        command.env("NO_COLOR", "1").current_dir(self.folder.path());
+        let mut command = self.command(env!("CARGO_BIN_EXE_mbn-train"));
         command.args([network, "--data", "images", "--recipe", "recipe.toml", "--out", out]);
         command
     }
@@ -99,13 +87,4 @@ pub fn results(run: &Path) -> Vec<(&'static str, Vec<u8>)> {
 pub fn differing(a: &Path, b: &Path) -> Vec<&'static str> {
     let pairs = results(a).into_iter().zip(results(b));
     pairs.filter(|((_, a), (_, b))| a != b).map(|((name, _), _)| name).collect()
-}
-
-/// What a command said on stderr, which must end with this code.
-pub fn said(mut command: Command, code: i32) -> String {
-    let output = command.output().expect("started");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    assert!(!said.contains("panicked"), "{said}");
-    said
 }

@@ -9,7 +9,7 @@ use mbn::pytorch::{Package, state_dict};
 use mbn::spec::{BatchNormSpec, NetworkSpec, Padding};
 use rstest::rstest;
 
-use crate::support::{Place, said};
+use crate::support::{Place, said, words};
 
 /// A network with the parts of MobileNetV3, for the images of the tests.
 const SMALL_V3: &str = r#"name = "small_v3"
@@ -79,13 +79,6 @@ impl Weights {
     fn read(&self, file: &str) -> String {
         std::fs::read_to_string(self.place.path(file)).expect(file)
     }
-}
-
-fn words(said: &str) -> String {
-    said.split(|c: char| c.is_whitespace() || c == '│')
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 #[test]
