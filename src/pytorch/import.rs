@@ -184,7 +184,8 @@ fn recognised(tensors: &BTreeMap<String, FileTensor>) -> Option<Origin> {
     let has_features = tensors.range("features.".to_owned()..).next();
     if tensors.contains_key(STEM_WEIGHT) {
         // Depthwise kernels have a dimension less here than in PyTorch.
-        let of_pytorch = |(name, t): (&String, &FileTensor)| name.ends_with(".depthwise.weight") && t.shape.len() == 4;
+        let of_pytorch =
+            |(name, t): (&String, &FileTensor)| name.ends_with(".depthwise.weight") && t.shape.len() == 4;
         Some(if tensors.iter().any(of_pytorch) { Origin::Module } else { Origin::Own })
     } else if tensors.contains_key("conv_stem.weight") {
         Some(Origin::Timm)
