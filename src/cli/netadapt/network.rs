@@ -122,10 +122,13 @@ fn adapt(
 /// The network that is costed and the one that is trained, with the conventions that the weights were trained with.
 fn in_their_conventions(costed: NetworkSpec, start: &Start) -> Result<(NetworkSpec, NetworkSpec), Report> {
     if start.imported.has_new_classifier {
+        let file = &start.file;
+        let help = format!(
+            "train the network with them first: mbn-train NETWORK --weights {file}; then give the weights that it writes"
+        );
         return Err(miette!(
-            help = "train the network with them first: mbn-train NETWORK --weights {}; then give the weights that it writes",
-            "the classifier of {} has other outputs than these images have classes, and narrowing starts from a trained network",
-            start.file
+            help = help,
+            "the classifier of {file} has other outputs than these images have classes, and narrowing starts from a trained network"
         ));
     }
     Ok((start.imported.origin.conventions(&costed), start.imported.network.clone()))
