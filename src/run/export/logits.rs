@@ -1,11 +1,16 @@
 //! Logits of normalised images, from the network itself or from a runtime.
 
+use std::num::NonZeroUsize;
+
 use super::error::ExportError;
 use crate::data::Batch;
 use crate::graph::LayerGraph;
 use crate::nn::{Engine, Mode, Network, Values};
 use crate::runtime::{ImageShape, Runtime, Session};
 use crate::spec::NetworkSpec;
+
+/// Images in a batch where any number will do.
+pub(super) const BATCH: NonZeroUsize = NonZeroUsize::MIN.saturating_add(31);
 
 /// Something that has logits for images.
 pub(super) trait Logits {

@@ -8,18 +8,15 @@ use prost::Message;
 use super::error::ExportError;
 use super::images::{Calibrating, Images};
 use super::int8::{self, Int8Report, Int8Side};
-use super::logits::{Logits, OfModel, OfNetwork};
+use super::logits::{BATCH, OfModel, OfNetwork};
 use super::pending::{Pending, read_back};
 use super::proof::Proof;
 use super::source::Source;
 use super::{ExportReport, RunProof};
-use crate::data::{Batch, Loader};
+use crate::data::Loader;
 use crate::export::{Batch as ModelBatch, InferenceGraph, OnnxOptions, Opset, onnx_model};
 use crate::graph::LayerGraph;
 use crate::runtime::{OnnxRuntime, Runtime, Tract};
-
-/// Images in a call where the model takes any number.
-const BATCH: NonZeroUsize = NonZeroUsize::MIN.saturating_add(31);
 
 /// The most test images that both accuracies of a quantised network are measured on.
 const MOST_TESTED: usize = 10_000;
@@ -157,7 +154,7 @@ impl OnnxExport<'_> {
         let (spec, batch) = (&source.spec, self.images_in_call().get());
         let mut network = OfNetwork::new(spec, &source.values, batch)?;
         let mut model = OfModel::load(runtime, model, spec, batch)?;
-        compare(&mut network, &mut model, loader, spec.classes as usize)
+        Proof::of(&mut network, &mut model, loader)
     }
 
     fn options(&self, source: &Source) -> OnnxOptions {
@@ -168,21 +165,6 @@ impl OnnxExport<'_> {
             metadata: metadata(source),
         }
     }
-}
-
-/// The logits of two on the same images.
-pub(super) fn compare(
-    expected: &mut dyn Logits,
-    found: &mut dyn Logits,
-    loader: &Loader,
-    classes: usize,
-) -> Result<Proof, ExportError> {
-    let mut proof = Proof::NONE;
-    let (mut batches, mut batch) = (loader.evaluation(), Batch::default());
-    while batches.next_into(&mut batch) {
-        proof.see(&expected.logits(&batch)?, &found.logits(&batch)?, classes);
-    }
-    Ok(proof)
 }
 
 fn json(value: &impl serde::Serialize) -> String {

@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::error::ExportError;
+use super::logits::Logits;
+use crate::data::{Batch, Loader};
 
 /// The largest difference of logits that rounding makes, in units of the largest logit.
 pub const TOLERANCE: f64 = 1e-4;
@@ -22,11 +24,25 @@ pub struct Proof {
 
 impl Proof {
     /// No images.
-    pub(super) const NONE: Self =
-        Self { images: 0, largest_difference: 0.0, largest_logit: 0.0, same_class: 0 };
+    const NONE: Self = Self { images: 0, largest_difference: 0.0, largest_logit: 0.0, same_class: 0 };
+
+    /// Compares the logits of two on the same images.
+    pub(super) fn of(
+        expected: &mut dyn Logits,
+        found: &mut dyn Logits,
+        loader: &Loader,
+    ) -> Result<Self, ExportError> {
+        let mut proof = Self::NONE;
+        let (mut batches, mut batch) = (loader.evaluation(), Batch::default());
+        while batches.next_into(&mut batch) {
+            let (expected, found) = (expected.logits(&batch)?, found.logits(&batch)?);
+            proof.see(&expected, &found, expected.len() / batch.len());
+        }
+        Ok(proof)
+    }
 
     /// Compares the logits `[n, classes]` of a batch.
-    pub(super) fn see(&mut self, expected: &[f32], found: &[f32], classes: usize) {
+    fn see(&mut self, expected: &[f32], found: &[f32], classes: usize) {
         for (expected, found) in expected.chunks_exact(classes).zip(found.chunks_exact(classes)) {
             self.images += 1;
             self.same_class += usize::from(most_likely(expected) == most_likely(found));

@@ -1,19 +1,16 @@
 //! Weights for this program.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::error::ExportError;
 use super::images::Images;
-use super::logits::OfNetwork;
-use super::onnx::compare;
+use super::logits::{BATCH, OfNetwork};
 use super::pending::Pending;
+use super::proof::Proof;
 use super::source::Source;
 use super::{ExportReport, RunProof};
 use crate::graph::LayerGraph;
 use crate::nn::{Network, load_network, weight_bytes};
-
-const BATCH: NonZeroUsize = NonZeroUsize::MIN.saturating_add(31);
 
 /// Writes the tensors of the network to `path`, and the network beside it.
 ///
@@ -47,7 +44,7 @@ pub(super) fn prove(
     let loader = images.test(proof_images, BATCH)?;
     let mut expected = OfNetwork::new(&source.spec, &source.values, BATCH.get())?;
     let mut found = OfNetwork::of(reloaded, BATCH.get())?;
-    let proof = compare(&mut expected, &mut found, &loader, source.spec.classes as usize)?;
+    let proof = Proof::of(&mut expected, &mut found, &loader)?;
     let by = "this program".to_owned();
     Ok(RunProof { proof: proof.within_tolerance(&by)?, by })
 }
