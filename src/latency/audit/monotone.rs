@@ -1,0 +1,79 @@
+//! More channels, everything else equal, and clearly less time.
+
+use super::content::{Content, Measured, channels, describe};
+use super::robust::Robust;
+use super::{Finding, FindingKind, Severity};
+use crate::latency::table;
+
+/// Standard deviations of the difference that a step must exceed.
+const CLEAR: f64 = 3.0;
+
+/// The least difference worth telling, of the slower row.
+const NOTICEABLE: f64 = 0.1;
+
+/// Leave-one-out errors that make a noise estimate.
+const ENOUGH: usize = 8;
+
+pub(super) fn findings(content: &Content) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (family, rows) in content.families() {
+        let noise = relative_noise(content, &rows);
+        for slow in &rows {
+            let faster = rows.iter().filter(|fast| is_contained(slow, fast) && is_clear(slow, fast, noise));
+            if let Some(fast) = faster.min_by(|a, b| a.row.latency_ms.total_cmp(&b.row.latency_ms)) {
+                findings.push(finding(&describe(&family), slow, fast));
+            }
+        }
+    }
+    findings
+}
+
+/// Whether `narrow` computes nothing that `wide` does not: at most as many channels everywhere, and no operator more.
+fn is_contained(narrow: &Measured, wide: &Measured) -> bool {
+    let (a, b) = (&narrow.unit, &wide.unit);
+    let is_narrower =
+        a.c_in <= b.c_in && a.expanded <= b.expanded && a.c_out <= b.c_out && a.squeeze <= b.squeeze;
+    let adds = |unit: &crate::graph::LatencyUnit| unit.c_in == unit.c_out;
+    let expands = |unit: &crate::graph::LatencyUnit| unit.c_in != unit.expanded;
+    let has_fewer_operators = !a.family.kind.is_block() || (adds(a) <= adds(b) && expands(a) <= expands(b));
+    is_narrower && a != b && has_fewer_operators
+}
+
+fn is_clear(slow: &Measured, fast: &Measured, noise: f64) -> bool {
+    let stddev = |measured: &Measured| {
+        measured.row.stddev_ms.filter(|ms| *ms > 0.0).unwrap_or(noise * measured.row.latency_ms)
+    };
+    let gain = slow.row.latency_ms - fast.row.latency_ms;
+    gain > NOTICEABLE * slow.row.latency_ms && gain > CLEAR * stddev(slow).hypot(stddev(fast))
+}
+
+/// Robust spread of the rows' relative leave-one-out errors: the noise of rows that state none.
+fn relative_noise(content: &Content, rows: &[Measured]) -> f64 {
+    let errors: Vec<f64> = rows
+        .iter()
+        .filter_map(|measured| {
+            let model = content.table.families.get(&measured.unit.family)?.model().ok()?;
+            Some(model.surprise_ms(table::channels(&measured.unit))? / measured.row.latency_ms)
+        })
+        .collect();
+    if errors.len() < ENOUGH { 0.0 } else { Robust::of(&errors).map_or(0.0, |errors| errors.stddev()) }
+}
+
+fn finding(family: &str, slow: &Measured, fast: &Measured) -> Finding {
+    let message = format!(
+        "{family}: {} takes {} ms, {} (line {}) only {} ms",
+        channels(&slow.unit),
+        slow.row.latency_ms,
+        channels(&fast.unit),
+        fast.line,
+        fast.row.latency_ms
+    );
+    Finding::new(
+        FindingKind::NonMonotone,
+        Severity::Warning,
+        slow.line,
+        message,
+        "measure both rows again; if it is true, the wider one is the better choice",
+    )
+    .with_related([fast.line])
+}
