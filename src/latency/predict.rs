@@ -260,7 +260,7 @@ impl LatencyTable {
     /// What rows of the same channels say about a unit without a row, where
     /// they differ from it in kernel size or squeeze-excite only: how far each
     /// lies from what its own family predicts for it.
-    pub(super) fn sibling_surprises(&self, key: &LatencyUnit) -> Vec<f64> {
+    fn sibling_surprises(&self, key: &LatencyUnit) -> Vec<f64> {
         let is_sibling = |family: &UnitFamily| {
             let same = UnitFamily {
                 kernel: key.family.kernel,

@@ -132,7 +132,8 @@ pub(super) fn channels(unit: &LatencyUnit) -> [u32; 3] {
     [unit.c_in, unit.expanded, unit.c_out]
 }
 
-fn geometry(family: &UnitFamily) -> Geometry {
+/// What the model of a family needs to know of it.
+pub(super) fn geometry(family: &UnitFamily) -> Geometry {
     let structure = match family.kind {
         UnitKind::Conv | UnitKind::Linear | UnitKind::Classifier | UnitKind::SqueezeExcite => {
             Structure::Dense

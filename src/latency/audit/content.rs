@@ -77,6 +77,11 @@ fn no_rows(file: &str, text: &str) -> FileError {
         .with_remedy("add one row for each unit that was measured")
 }
 
+/// What families share that differ in kernel size or squeeze-excite only.
+pub(super) fn sisterhood(family: &UnitFamily) -> UnitFamily {
+    UnitFamily { kernel: 0, squeeze_excite: false, ..*family }
+}
+
 /// `inverted_residual 5x5 s1 with squeeze-excite @ 14x14`: what a family's rows share.
 pub(super) fn describe(family: &UnitFamily) -> String {
     let mut text = family.kind.name().to_owned();

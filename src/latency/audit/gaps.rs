@@ -32,12 +32,12 @@ fn note(line: usize, message: String, remedy: &str) -> Finding {
 
 type Families = [(UnitFamily, Vec<Measured>)];
 
-/// Families that differ in kernel size or squeeze-excite only are measured on one grid: combinations of channels that
-/// most of them have and one lacks.
+/// Families that differ in kernel size only are measured on one grid: combinations of channels that most of them have
+/// and one lacks. Squeeze-excite often belongs to a stage and so to its channels.
 fn holes_beside_sisters(families: &Families) -> Vec<Finding> {
     let mut groups: BTreeMap<UnitFamily, Vec<&(UnitFamily, Vec<Measured>)>> = BTreeMap::new();
     for family in families {
-        let shared = UnitFamily { kernel: 0, squeeze_excite: false, ..family.0 };
+        let shared = UnitFamily { kernel: 0, ..family.0 };
         groups.entry(shared).or_default().push(family);
     }
     let mut findings = Vec::new();
@@ -70,14 +70,14 @@ fn hole(
         if missing.len() > NAMED { format!(" and {} more", missing.len() - NAMED) } else { String::new() };
     let named = missing[..missing.len().min(NAMED)].join(", ");
     let message = format!(
-        "{} lacks {} of the channels that most of its {others} sisters with another kernel or squeeze-excite have: {named}{more}",
+        "{} lacks {} of the channels that most of its {others} sisters with another kernel have: {named}{more}",
         describe(family),
         missing.len(),
     );
     Some(note(rows[0].line, message, "measure them; until then they are estimated from the other rows"))
 }
 
-/// One value left out of an even progression of channel counts.
+/// One value left out in the midst of an even progression of channel counts.
 fn missing_counts(family: &UnitFamily, rows: &[Measured]) -> Vec<Finding> {
     let counts: [(&str, fn(&Measured) -> u32); 3] = [
         ("c_in", |measured| measured.unit.c_in),
@@ -102,7 +102,8 @@ fn missing_in_progression(sorted: &[u32]) -> Option<u32> {
     let step = *steps.iter().min()?;
     let wide: Vec<usize> = (0..steps.len()).filter(|&at| steps[at] != step).collect();
     match wide[..] {
-        [at] if steps[at] == 2 * step => Some(sorted[at] + step),
+        // At an end, a wider step is a choice.
+        [at] if steps[at] == 2 * step && (2..steps.len() - 2).contains(&at) => Some(sorted[at] + step),
         _ => None,
     }
 }
@@ -141,6 +142,7 @@ mod tests {
         assert_eq!(missing_in_progression(&[8, 16, 24, 40, 48, 56]), Some(32));
         assert_eq!(missing_in_progression(&[8, 16, 24, 32, 40, 48]), None);
         assert_eq!(missing_in_progression(&[8, 16, 24, 40, 48, 64]), None);
+        assert_eq!(missing_in_progression(&[8, 16, 24, 32, 40, 56]), None);
         assert_eq!(missing_in_progression(&[8, 16, 32]), None);
     }
 }

@@ -7,6 +7,7 @@ mod content;
 mod coverage;
 mod duplicates;
 mod finding;
+mod floor;
 mod gaps;
 mod mixed;
 mod monotone;
@@ -30,6 +31,7 @@ pub fn audit(file: &str, text: &str) -> Audit {
         findings.extend(spread::findings(&content));
         findings.extend(gaps::findings(&content));
         findings.extend(monotone::findings(&content));
+        findings.extend(floor::findings(&content));
         findings.extend(outliers::findings(&content));
         findings.extend(coverage::findings(&content));
     }

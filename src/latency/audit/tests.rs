@@ -110,7 +110,11 @@ fn networks() -> Vec<TableRow> {
         samples: Some(50),
     };
     let mut rows = vec![row(None, 0.5)];
-    rows.extend(units.into_iter().map(|unit| row(Some(unit), 0.01 + unit.madds() as f64 / 4e6)));
+    let work = |unit: &LatencyUnit| {
+        let touched = unit.family.height * unit.family.width * unit.c_in;
+        unit.madds() as f64 + f64::from(touched)
+    };
+    rows.extend(units.into_iter().map(|unit| row(Some(unit), 0.01 + work(&unit) / 4e6)));
     rows
 }
 
@@ -152,15 +156,15 @@ fn constant_costs_that_nothing_states_are_a_note() {
 #[case::nan("NaN", "impossible")]
 #[case::words("fast", "`fast` is no value")]
 fn an_impossible_latency(#[case] value: &str, #[case] says: &str) {
-    assert_one(&with_field(FIRST, LATENCY, value), FindingKind::Unreadable, Severity::Error, FIRST, says);
+    assert_one(&with_field(BASE, LATENCY, value), FindingKind::Unreadable, Severity::Error, BASE, says);
 }
 
 #[test]
 fn all_mistakes_are_told_at_once() {
-    let text = with_field(FIRST, LATENCY, "-1").replace("# threads: 1\n", "# colour: red\n");
+    let text = with_field(BASE, LATENCY, "-1").replace("# threads: 1\n", "# colour: red\n");
     let lines: Vec<usize> = found(&text).iter().map(|finding| finding.line).collect();
     // The unknown key, the missing key (told at the header), the row.
-    assert_eq!(lines, [1, 2, FIRST]);
+    assert_eq!(lines, [1, 2, BASE]);
     assert!(found(&text).iter().all(|finding| finding.severity == Severity::Error));
 }
 
@@ -169,7 +173,7 @@ fn a_file_that_is_no_table_is_one_error() {
     let text = format!("{HEADER}name,price\nx,1\n");
     assert_one(&text, FindingKind::Unreadable, Severity::Error, 6, "unknown column `name`");
     let empty = format!("{HEADER}{COLUMNS}");
-    assert_one(&empty, FindingKind::Unreadable, Severity::Error, 6, "no rows");
+    assert_one(&empty, FindingKind::Unreadable, Severity::Error, 7, "no rows");
 }
 
 #[test]
@@ -223,7 +227,7 @@ fn rows_of_one_unit() {
     let last = text.lines().count() + 1;
     let again = format!("{text}{first}\n");
     assert_one(&again, FindingKind::Duplicate, Severity::Error, last, "repeats line 8: also");
-    let other = format!("{text}{}\n", first.replace(",0.0", ",0.1"));
+    let other = format!("{text}{}\n", first.replace(&format!(",{},", ms(&text, FIRST)), ",0.7,"));
     assert_one(&other, FindingKind::Duplicate, Severity::Error, last, " ms there");
     let base = format!("{text}base,,,,,,,,,,0.6,0.01,50\n");
     assert_one(&base, FindingKind::Duplicate, Severity::Error, last, "base repeats line 7");
@@ -325,4 +329,34 @@ fn an_addition_or_an_expansion_more_may_take_longer() {
     assert_eq!(found(&table(&(row(16, 64, 16, 0.5) + &row(16, 64, 24, 0.4)))), []);
     let same = table(&(row(16, 64, 24, 0.5) + &row(16, 64, 32, 0.4)));
     assert_one(&same, FindingKind::NonMonotone, Severity::Warning, FIRST, "16-64-32 (line 9) only 0.4 ms");
+}
+
+#[test]
+fn a_step_that_most_families_share_is_one_note() {
+    // 16-48-24 is slow for every kernel.
+    let mut text = grid();
+    let lines: Vec<usize> = [0, 32, 64].map(|family| FIRST + family + 1).to_vec();
+    for &line in &lines {
+        let row = text.lines().nth(line - 1).expect("there").to_owned();
+        let fields: Vec<&str> = row.split(',').collect();
+        assert_eq!((fields[3], fields[7], fields[4]), ("16", "48", "24"));
+        let slow = row.replacen(fields[LATENCY], &format!("{:.4}", 1.6 * ms(&text, line)), 1);
+        text = text.replacen(&row, &slow, 1);
+    }
+    assert_one(&text, FindingKind::NonMonotone, Severity::Note, lines[0], "in 3 of 3 families");
+}
+
+#[test]
+fn rows_at_a_floor() {
+    let mut text = grid();
+    let rows: Vec<String> = (0..3).map(|c| format!("add,7,7,{0},{0},,,,,,0.001,0,50", 8 + 8 * c)).collect();
+    text += &(rows.join("\n") + "\n");
+    let first = grid().lines().count() + 1;
+    assert_one(
+        &text,
+        FindingKind::Outlier,
+        Severity::Warning,
+        first,
+        "3 rows take exactly the smallest latency",
+    );
 }

@@ -17,7 +17,7 @@ const REMEDY: &str =
 
 /// The operators of the last such section: an earlier one is that of the initialisation.
 pub(super) fn operators(source: Source) -> Result<Vec<Operator>, FileError> {
-    let is_title = |text: &str| text.contains("====") && text.contains("Run Order");
+    let is_title = |text: &str| text.contains("===") && text.contains("Run Order");
     let title = source.lines().filter(|(_, text)| is_title(text)).last();
     let (start, _) =
         title.ok_or_else(|| source.error(1, "the file has no section `Run Order`").with_remedy(REMEDY))?;
