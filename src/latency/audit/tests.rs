@@ -227,7 +227,8 @@ fn rows_of_one_unit() {
     let last = text.lines().count() + 1;
     let again = format!("{text}{first}\n");
     assert_one(&again, FindingKind::Duplicate, Severity::Error, last, "repeats line 8: also");
-    let other = format!("{text}{}\n", first.replace(&format!(",{},", ms(&text, FIRST)), ",0.7,"));
+    let latency = first.split(',').nth(LATENCY).expect("there");
+    let other = format!("{text}{}\n", first.replacen(latency, "0.7", 1));
     assert_one(&other, FindingKind::Duplicate, Severity::Error, last, " ms there");
     let base = format!("{text}base,,,,,,,,,,0.6,0.01,50\n");
     assert_one(&base, FindingKind::Duplicate, Severity::Error, last, "base repeats line 7");
