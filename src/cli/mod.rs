@@ -5,6 +5,7 @@ mod exit;
 pub mod export;
 pub mod inspect;
 mod interrupt;
+pub mod latency;
 pub mod netadapt;
 mod network_args;
 mod output;

@@ -7,9 +7,9 @@
 
 use std::fmt;
 
-use super::ops::Operator;
+use super::ops::{Conv, Depthwise, Linear, Operation, Operator, SqueezeExcite};
 use super::{BlockSpan, LayerGraph, Node, Receptive, Shape};
-use crate::spec::{Activation, BlockSpec, Place};
+use crate::spec::{Activation, BlockSpec, Padding, Place};
 
 /// What a latency unit computes; `op` in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -139,6 +139,37 @@ impl LatencyUnit {
         let family = UnitFamily { kernel, stride, squeeze_excite: squeeze.is_some(), ..unit.family };
         Some(Self { family, expanded, squeeze: squeeze.unwrap_or(0), ..unit })
     }
+
+    /// Multiply-adds of one image, of the operators that it stands for.
+    pub fn madds(&self) -> u64 {
+        let UnitFamily { kind, height, width, kernel, stride, .. } = self.family;
+        let input = Shape { height, width, channels: self.c_in };
+        // Zeros are multiplied too, wherever they stand.
+        let receptive = Receptive { kernel, stride, padding: Padding::Same };
+        let dense = |c_in, c_out| Conv {
+            receptive: Receptive { kernel: 1, stride: 1, padding: Padding::Same },
+            c_in,
+            c_out,
+        };
+        let squeeze = |channels| SqueezeExcite { channels, squeeze: self.squeeze }.madds(input);
+        match kind {
+            UnitKind::Conv => Conv { receptive, c_in: self.c_in, c_out: self.c_out }.madds(input),
+            UnitKind::Depthwise => Depthwise { receptive, channels: self.c_in }.madds(input),
+            UnitKind::SqueezeExcite => squeeze(self.c_in),
+            UnitKind::Linear | UnitKind::Classifier => {
+                Linear { c_in: self.c_in, c_out: self.c_out }.madds(input)
+            }
+            UnitKind::Add | UnitKind::Pool => 0,
+            UnitKind::InvertedResidual => {
+                let hidden = input.with_channels(self.expanded);
+                let depthwise = Depthwise { receptive, channels: self.expanded };
+                let expansion =
+                    if self.expanded == self.c_in { 0 } else { dense(self.c_in, self.expanded).madds(input) };
+                let projection = dense(self.expanded, self.c_out).madds(depthwise.output(hidden));
+                expansion + depthwise.madds(hidden) + squeeze(self.expanded) + projection
+            }
+        }
+    }
 }
 
 impl LayerGraph {
@@ -211,6 +242,7 @@ impl fmt::Display for LatencyUnit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::Role;
     use crate::spec;
 
     #[test]
@@ -231,6 +263,24 @@ mod tests {
                 "add 40-40 @ 28x28",
             ]
         );
+    }
+
+    #[test]
+    fn units_have_the_multiply_adds_of_their_nodes() {
+        for (file, _) in spec::REFERENCE_NETWORKS {
+            let spec = spec::load(file).expect(file);
+            let graph = LayerGraph::lower(&spec);
+            for span in graph.spans() {
+                let madds = graph.cost_of(span).madds;
+                let operators: u64 = graph.operator_units(span).map(|unit| unit.madds()).sum();
+                assert_eq!(operators, madds, "{file} {}", span.place);
+                // A block's unit knows nothing of a projection in the shortcut.
+                let shortcut = graph.nodes_of(span).iter().any(|node| node.role == Role::Shortcut);
+                if let (Some(unit), false) = (LatencyUnit::of_block(span), shortcut) {
+                    assert_eq!(unit.madds(), madds, "{file} {}", span.place);
+                }
+            }
+        }
     }
 
     #[test]

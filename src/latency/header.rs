@@ -1,6 +1,7 @@
 //! The `# key: value` lines that describe a table.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::diagnostic::FileError;
 use crate::graph::UnitKind;
@@ -47,52 +48,92 @@ impl TableHeader {
     /// Reads the header lines at the start of `text`.
     ///
     /// # Errors
-    /// Unknown, repeated or missing keys and values that cannot be understood.
+    /// The first of unknown, repeated or missing keys and values that cannot be understood.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
-        let mut entries = BTreeMap::new();
-        let mut spans = BTreeMap::new();
+        let (header, mistakes) = Self::read(file, text);
+        mistakes.into_iter().next().map_or(Ok(header), Err)
+    }
+
+    /// What the header lines say as far as they can be understood, and every mistake in them.
+    pub(super) fn read(file: &str, text: &str) -> (Self, Vec<FileError>) {
+        let mut lines = HeaderLines::default();
+        let end = lines.read(file, text);
+        let mut mistakes = lines.mistakes;
+        for key in REQUIRED {
+            if lines.entries.get(key).is_none_or(String::is_empty) {
+                mistakes.push(
+                    FileError::at(file, text, 0..end.min(text.len()), format!("the header has no `{key}`"))
+                        .with_remedy(format!("start the file with lines such as `# {key}: ...`; a table must say what it was measured on")),
+                );
+            }
+        }
+        let mut note = |key: &str, message: String| {
+            let span = lines.spans.get(key).cloned().unwrap_or(0..0);
+            mistakes.push(FileError::at(file, text, span, message));
+        };
+        let entries = lines.entries;
+        let header = Self {
+            resolutions: resolutions(&entries).map_err(|m| note("resolution", m)).unwrap_or_default(),
+            folded: folded(&entries).map_err(|m| note("folded", m)).unwrap_or_default(),
+            ignores_activation: ignores(&entries).map_err(|m| note("ignores", m)).unwrap_or_default(),
+            entries,
+        };
+        (header, mistakes)
+    }
+}
+
+/// The lines at the start of a file, the first of each key.
+#[derive(Default)]
+struct HeaderLines {
+    entries: BTreeMap<String, String>,
+    spans: BTreeMap<String, Range<usize>>,
+    mistakes: Vec<FileError>,
+}
+
+impl HeaderLines {
+    /// Returns where the lines end.
+    fn read(&mut self, file: &str, text: &str) -> usize {
         let mut offset = 0;
         for line in text.split_inclusive('\n') {
             let Some(comment) = line.strip_prefix('#') else { break };
             let span = offset..offset + line.trim_end().len();
             offset += line.len();
-            let Some((key, value)) = comment.split_once(':') else {
-                return Err(FileError::at(
-                    file,
-                    text,
-                    span,
-                    "a header line is not of the form `# key: value`",
-                ));
-            };
-            let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
-            if !KNOWN.contains(&key.as_str()) {
-                return Err(FileError::at(file, text, span, format!("unknown header key `{key}`"))
-                    .with_remedy(format!(
-                        "known keys are {}; free text goes into `note`",
-                        KNOWN.join(", ")
-                    )));
-            }
-            if entries.insert(key.clone(), value).is_some() {
-                return Err(FileError::at(file, text, span, format!("the header key `{key}` stands twice")));
-            }
-            spans.insert(key, span);
-        }
-        for key in REQUIRED {
-            if entries.get(key).is_none_or(String::is_empty) {
-                return Err(FileError::at(file, text, 0..offset.min(text.len()), format!("the header has no `{key}`"))
-                    .with_remedy(format!("start the file with lines such as `# {key}: ...`; a table must say what it was measured on")));
+            if let Err((message, remedy)) = self.add(comment, span.clone()) {
+                let error = FileError::at(file, text, span, message);
+                self.mistakes.push(match remedy {
+                    Some(remedy) => error.with_remedy(remedy),
+                    None => error,
+                });
             }
         }
-        let at = |key: &str, message: String| {
-            FileError::at(file, text, spans.get(key).cloned().unwrap_or(0..0), message)
-        };
-        Ok(Self {
-            resolutions: resolutions(&entries).map_err(|m| at("resolution", m))?,
-            folded: folded(&entries).map_err(|m| at("folded", m))?,
-            ignores_activation: ignores(&entries).map_err(|m| at("ignores", m))?,
-            entries,
-        })
+        offset
     }
+
+    fn add(&mut self, comment: &str, span: Range<usize>) -> Result<(), (String, Option<String>)> {
+        let Some((key, value)) = key_and_value(comment) else {
+            return Err(("a header line is not of the form `# key: value`".to_owned(), None));
+        };
+        if !KNOWN.contains(&key) {
+            let remedy = format!("known keys are {}; free text goes into `note`", KNOWN.join(", "));
+            return Err((format!("unknown header key `{key}`"), Some(remedy)));
+        }
+        if self.entries.contains_key(key) {
+            return Err((format!("the header key `{key}` stands twice"), None));
+        }
+        self.entries.insert(key.to_owned(), value.to_owned());
+        self.spans.insert(key.to_owned(), span);
+        Ok(())
+    }
+}
+
+/// The parts of a header line behind its `#`.
+fn key_and_value(comment: &str) -> Option<(&str, &str)> {
+    comment.split_once(':').map(|(key, value)| (key.trim(), value.trim()))
+}
+
+/// A header line with a known key, wherever it stands: its key and value.
+pub(super) fn known_entry(line: &str) -> Option<(&str, &str)> {
+    key_and_value(line.strip_prefix('#')?).filter(|(key, _)| KNOWN.contains(key))
 }
 
 fn list<'a>(entries: &'a BTreeMap<String, String>, key: &str) -> impl Iterator<Item = &'a str> {

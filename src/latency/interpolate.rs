@@ -228,20 +228,33 @@ impl ChannelModel {
         })
     }
 
+    /// What the other rows predict for the row at exactly these channels (leave-one-out, in closed form); `None`
+    /// without such a row, and where the others say nothing positive.
+    pub fn left_out(&self, channels: [u32; 3]) -> Option<Estimate> {
+        let row = self.row(channels)?;
+        let latency_ms = self.samples[row].latency_ms - self.surprise_of(row);
+        let stddev_ms = self.points[row].trend_ms * (self.variance / self.precision[row]).sqrt();
+        let kind = self.locate(channels).ok()?;
+        (latency_ms > 0.0).then_some(Estimate { latency_ms, stddev_ms, kind })
+    }
+
     /// The row at exactly these channels minus what the other rows predict for it, in ms; `None` without such a row.
     ///
     /// Families that differ in kernel size or squeeze-and-excitation share their 1x1 convolutions and so much of this
     /// surprise: where one of them has a row for the wanted channels, see [`Estimate::informed_by`].
     pub fn surprise_ms(&self, channels: [u32; 3]) -> Option<f64> {
-        let same = |sample: &Sample| {
-            self.geometry
-                .structure
-                .coordinates()
-                .iter()
-                .all(|&place| sample.channels[place] == channels[place])
-        };
-        let row = self.samples.iter().position(same)?;
-        Some(self.points[row].trend_ms * self.weights[row] / self.precision[row])
+        self.row(channels).map(|row| self.surprise_of(row))
+    }
+
+    fn surprise_of(&self, row: usize) -> f64 {
+        self.points[row].trend_ms * self.weights[row] / self.precision[row]
+    }
+
+    fn row(&self, channels: [u32; 3]) -> Option<usize> {
+        let coordinates = self.geometry.structure.coordinates();
+        let same =
+            |sample: &Sample| coordinates.iter().all(|&place| sample.channels[place] == channels[place]);
+        self.samples.iter().position(same)
     }
 
     fn locate(&self, channels: [u32; 3]) -> Result<EstimateKind, OutOfRange> {

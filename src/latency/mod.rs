@@ -3,17 +3,23 @@
 //! A table is one CSV file per device. The latency of a network is the base
 //! row plus the sum of its units: an exact row where there is one, otherwise
 //! an estimate from rows that differ only in channels, otherwise an error
-//! that names what is missing.
+//! that names what is missing. [`audit`] looks for what is wrong or odd in a
+//! table, [`foreign`] reads the tables of others.
 
+pub mod audit;
 mod budget;
+pub mod foreign;
 mod header;
 mod interpolate;
 mod predict;
+mod read;
 mod shipped;
 mod table;
+mod write;
 
 pub use budget::{Budget, BudgetError};
 pub use header::TableHeader;
 pub use predict::{MissingRows, Prediction, RowSource, SpanLatency, UnitLatency};
 pub use shipped::{LATENCY_TABLES, load};
 pub use table::{LatencyTable, Row};
+pub use write::{TableRow, table_text};

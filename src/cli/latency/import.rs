@@ -1,0 +1,185 @@
+//! `mbn-latency import`: a table of another project in the one format.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use miette::{Diagnostic, Report};
+
+use super::check::{plural, summary};
+use crate::cli::output::print;
+use crate::cli::{Exit, NetworkArgs};
+use crate::graph::LayerGraph;
+use crate::latency::audit::audit;
+use crate::latency::foreign::{self, ForeignFormat, ForeignTable};
+use crate::latency::{LatencyTable, table_text};
+use crate::text_file::read_text;
+use crate::whole_file::write_whole_file;
+
+/// Convert the latency table of another project: proxylessnas, ofa, tunas,
+/// nn-meter or tflite-profile.
+///
+/// What the files do not tell is asked for: a table states its device, threads,
+/// precision, batch and resolution.
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// The files of one table; units that stand in several are pooled
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// Whose table it is: proxylessnas, ofa, tunas, nn-meter or tflite-profile
+    #[arg(long)]
+    format: ForeignFormat,
+    /// Where to write the table
+    #[arg(long, value_name = "TABLE")]
+    out: PathBuf,
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+    /// The device that was measured, such as "Google Pixel 1, CPU"
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Threads that it computed with, or `unknown`
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<String>,
+    /// Type of the numbers, such as float32 or int8
+    #[arg(long, value_name = "TYPE")]
+    precision: Option<String>,
+    /// Images in a batch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// Where the numbers come from: project, file, revision
+    #[arg(long, value_name = "TEXT")]
+    source: Option<String>,
+    /// The licence of the numbers
+    #[arg(long, value_name = "TEXT")]
+    licence: Option<String>,
+    /// The network that was profiled, a file or a reference network (tflite-profile)
+    #[arg(long, value_name = "NETWORK")]
+    network: Option<String>,
+    #[command(flatten)]
+    change: NetworkArgs,
+}
+
+fn threads(text: &str) -> Result<String, String> {
+    match text.parse::<u32>() {
+        Ok(count) if count > 0 => Ok(count.to_string()),
+        _ if text == "unknown" => Ok("not stated by the source".to_owned()),
+        _ => Err("give the number of threads, or `unknown`".to_owned()),
+    }
+}
+
+/// Why a table was not imported.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum ImportError {
+    #[error("{} is there already", path.display())]
+    #[diagnostic(help("choose another --out, or replace it with --force"))]
+    OutExists { path: PathBuf },
+    #[error("{files} {do_not} tell {what}")]
+    #[diagnostic(help("add {flags}"))]
+    NotTold { files: String, do_not: &'static str, what: String, flags: String },
+    #[error("{count} files are given, but a {format} is one file")]
+    #[diagnostic(help("import one file at a time"))]
+    SeveralFiles { format: ForeignFormat, count: usize },
+    #[error("the files hold no unit that a table has rows for: {left_out}")]
+    #[diagnostic(help("is --format {format} what they are?"))]
+    NoRows { left_out: String, format: ForeignFormat },
+    #[error("cannot write {}: {source}", path.display())]
+    #[diagnostic(help("check that the folder is writable"))]
+    Write { path: PathBuf, source: std::io::Error },
+}
+
+pub(super) fn run(args: &ImportArgs) -> Result<Exit, Report> {
+    if args.out.exists() && !args.force {
+        return Err(ImportError::OutExists { path: args.out.clone() }.into());
+    }
+    let table = read(args)?;
+    let header = header(args, &table)?;
+    let name = args.out.display().to_string();
+    let text = table_text(&header, &table.rows);
+    LatencyTable::parse(&name, &text)?;
+    write(&args.out, &text)?;
+    print(report(&table, &summary(&audit(&name, &text)), &name));
+    Ok(Exit::Done)
+}
+
+fn read(args: &ImportArgs) -> Result<ForeignTable, Report> {
+    if args.format == ForeignFormat::TfliteProfile && args.files.len() > 1 {
+        return Err(ImportError::SeveralFiles { format: args.format, count: args.files.len() }.into());
+    }
+    let files: Result<Vec<_>, _> = args.files.iter().map(|file| read_text(file, "file", &[])).collect();
+    let network = args.network.as_deref().map(|name| args.change.load(name)).transpose()?;
+    let graph = network.as_ref().map(LayerGraph::lower);
+    let table = foreign::read(args.format, &files?, graph.as_ref())?;
+    if table.rows.is_empty() {
+        return Err(ImportError::NoRows { left_out: table.left_out.join("; "), format: args.format }.into());
+    }
+    Ok(table)
+}
+
+type Header = Vec<(&'static str, String)>;
+
+/// The lines that a table must have and those that are known.
+fn header(args: &ImportArgs, table: &ForeignTable) -> Result<Header, Report> {
+    let asked = args.change.resolution.map(|side| vec![side]);
+    let sides = asked.unwrap_or_else(|| table.resolutions.clone());
+    let sides = (!sides.is_empty()).then(|| list(&sides));
+    let stated = [
+        ("device", args.device.clone(), "--device NAME"),
+        ("threads", args.threads.clone(), "--threads N"),
+        ("precision", args.precision.clone(), "--precision TYPE"),
+        ("batch", args.batch.map(|batch| batch.to_string()), "--batch N"),
+        ("resolution", sides, "--resolution PIXELS"),
+    ];
+    let missing: Vec<_> = stated.iter().filter(|(_, value, _)| value.is_none()).collect();
+    if !missing.is_empty() {
+        let join = |words: Vec<&str>| words.join(", ");
+        return Err(ImportError::NotTold {
+            files: args.files.join(", "),
+            do_not: if args.files.len() == 1 { "does not" } else { "do not" },
+            what: join(missing.iter().map(|(key, ..)| *key).collect()),
+            flags: join(missing.iter().map(|(.., flag)| *flag).collect()),
+        }
+        .into());
+    }
+    let mut header: Header = stated.into_iter().filter_map(|(key, value, _)| Some((key, value?))).collect();
+    header.extend(known(args, table));
+    Ok(header)
+}
+
+fn known(args: &ImportArgs, table: &ForeignTable) -> Header {
+    let folded: Vec<&str> = table.folded.iter().map(|kind| kind.name()).collect();
+    let note = format!("left out: {}", table.left_out.join("; "));
+    let entries = [
+        ("folded", Some(folded.join(", ")).filter(|text| !text.is_empty())),
+        ("ignores", table.ignores_activation.then(|| "activation".to_owned())),
+        ("method", Some(table.method.to_owned())),
+        ("note", (!table.left_out.is_empty()).then_some(note)),
+        ("source", Some(args.source.clone().unwrap_or_else(|| names(&args.files)))),
+        ("licence", Some(args.licence.clone().unwrap_or_else(|| "not stated".to_owned()))),
+    ];
+    entries.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+}
+
+fn list(numbers: &[u32]) -> String {
+    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Names without their folders, which mean nothing elsewhere.
+fn names(files: &[String]) -> String {
+    let name = |file: &String| {
+        Path::new(file).file_name().map_or(file.clone(), |name| name.to_string_lossy().into_owned())
+    };
+    files.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn write(path: &Path, text: &str) -> Result<(), ImportError> {
+    write_whole_file(path, text.as_bytes())
+        .map_err(|source| ImportError::Write { path: path.to_owned(), source })
+}
+
+fn report(table: &ForeignTable, summary: &str, name: &str) -> String {
+    let mut text = format!("{} in {name}\n", plural(table.rows.len(), "row"));
+    for left_out in &table.left_out {
+        text += &format!("left out: {left_out}\n");
+    }
+    text + "checked: " + summary + &format!("next: mbn-latency check {name}\n")
+}

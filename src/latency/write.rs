@@ -1,0 +1,109 @@
+//! A latency table as text: header lines, then one row for each unit.
+
+use std::fmt::Write;
+
+use crate::graph::{LatencyUnit, UnitKind};
+
+const COLUMNS: &str =
+    "op,in_h,in_w,c_in,c_out,kernel,stride,expanded,squeeze,activation,latency_ms,stddev_ms,samples";
+
+/// A row to be written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TableRow {
+    /// What it is the latency of; `None` for the base row.
+    pub unit: Option<LatencyUnit>,
+    /// Latency of one image.
+    pub latency_ms: f64,
+    /// Standard deviation of one run, where it is known.
+    pub stddev_ms: Option<f64>,
+    /// Number of measurements, where it is known.
+    pub samples: Option<u32>,
+}
+
+/// The text of a table with these header entries and rows, in their order.
+pub fn table_text(header: &[(&str, String)], rows: &[TableRow]) -> String {
+    let mut text = String::new();
+    for (key, value) in header {
+        // A value is one line whatever people type.
+        let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+        let _ = writeln!(text, "# {key}: {value}");
+    }
+    let _ = writeln!(text, "{COLUMNS}");
+    for row in rows {
+        let key = row.unit.as_ref().map_or_else(|| "base,,,,,,,,,".to_owned(), key);
+        let stddev = row.stddev_ms.map(decimal).unwrap_or_default();
+        let samples = row.samples.map(|count| count.to_string()).unwrap_or_default();
+        let _ = writeln!(text, "{key},{},{stddev},{samples}", decimal(row.latency_ms));
+    }
+    text
+}
+
+/// The fields of a row from `op` to `activation`.
+fn key(unit: &LatencyUnit) -> String {
+    let family = &unit.family;
+    let unless_zero = |number: u32| if number == 0 { String::new() } else { number.to_string() };
+    let has_squeeze = matches!(family.kind, UnitKind::InvertedResidual | UnitKind::SqueezeExcite);
+    [
+        family.kind.name().to_owned(),
+        family.height.to_string(),
+        family.width.to_string(),
+        unit.c_in.to_string(),
+        unit.c_out.to_string(),
+        unless_zero(family.kernel),
+        unless_zero(family.stride),
+        unless_zero(unit.expanded),
+        if has_squeeze { unit.squeeze.to_string() } else { String::new() },
+        family.activation.map_or("", |activation| activation.name()).to_owned(),
+    ]
+    .join(",")
+}
+
+/// A plain decimal with 6 places, more where the number is so small that they would not show four digits.
+fn decimal(value: f64) -> String {
+    let places = if value != 0.0 && value.abs() < 1e-3 { 10 } else { 6 };
+    let text = format!("{value:.places$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latency::{LATENCY_TABLES, LatencyTable};
+
+    #[test]
+    fn shipped_tables_come_back_the_same() {
+        for (name, text) in LATENCY_TABLES {
+            let table = LatencyTable::parse(name, text).expect(name);
+            let mut rows: Vec<TableRow> = Vec::new();
+            for (unit, row) in table.sorted_rows() {
+                rows.push(TableRow {
+                    unit: Some(unit),
+                    latency_ms: row.latency_ms,
+                    stddev_ms: row.stddev_ms,
+                    samples: None,
+                });
+            }
+            let header: Vec<(&str, String)> =
+                table.header.entries.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+            let again = LatencyTable::parse(name, &table_text(&header, &rows)).expect(name);
+            assert_eq!(again.header, table.header);
+            let latencies = |table: &LatencyTable| {
+                table
+                    .sorted_rows()
+                    .iter()
+                    .map(|(unit, row)| (*unit, row.latency_ms, row.stddev_ms))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(latencies(&again), latencies(&table), "{name}");
+        }
+    }
+
+    #[test]
+    fn small_numbers_keep_their_digits_and_round_ones_have_no_zeros() {
+        let cases =
+            [(1.5, "1.5"), (20.0, "20"), (0.0, "0"), (0.008_482_7, "0.008483"), (1.234e-6, "0.000001234")];
+        for (value, text) in cases {
+            assert_eq!(decimal(value), text);
+        }
+    }
+}
