@@ -74,10 +74,16 @@ fn a_wrong_table(#[case] header: &str, #[case] columns: &str, #[case] expected: 
 #[case::width(&["mobilenet_v2", "--width", "0"], 2, &["0.01 to 16"])]
 #[case::width_rule(&["mobilenet_v2", "--width-rule", "odd"], 2, &["reference or torchvision"])]
 #[case::nothing(&[], 2, &["Usage"])]
+#[case::drawing_of_other_kind(&["mobilenet_v2", "--svg", "net.pdf"], 2, &["net.pdf", "an .svg or a .png file, such as network.svg"])]
+#[case::drawing_of_a_space(&["--space", "mobilenet_v3", "--svg", "net.svg"], 2, &["cannot be used with", "--svg"])]
+#[case::drawing_of_two(&["--diff", "mobilenet_v2", "mobilenet_v1", "--svg", "net.svg"], 2, &["cannot be used with", "--svg"])]
+#[case::drawing_nowhere(&["mobilenet_v2", "--svg", "nowhere/net.svg"], 1, &["cannot write nowhere/net.svg: there is no folder nowhere", "make the folder first"])]
+#[case::drawing_below_a_file(&["mobilenet_v2", "--svg", "Cargo.toml/net.svg"], 1, &["there is no folder Cargo.toml"])]
 fn wrong_arguments_of_inspect(#[case] arguments: &[&str], #[case] code: i32, #[case] expected: &[&str]) {
     let mut command = binary("mbn-inspect");
     command.args(arguments);
     assert_says(&fails(command, code), expected);
+    assert!(!Path::new("nowhere").exists() && !Path::new("net.svg").exists(), "something was written");
 }
 
 #[test]
@@ -227,6 +233,9 @@ fn a_folder_that_cannot_be_written() {
     let place = Place::new();
     assert_says(&fails(place.search("/proc/run"), 1), &["cannot write /proc/run"]);
     assert_says(&fails(place.search("space.toml/run"), 1), &["cannot write"]);
+    let mut drawing = binary("mbn-inspect");
+    drawing.args(["mobilenet_v2", "--svg", "/proc/net.svg"]);
+    assert_says(&fails(drawing, 1), &["cannot write /proc/net.svg", "a folder that can be written to"]);
 }
 
 /// A disk that takes no more, played by a limit on the size of files.

@@ -13,7 +13,6 @@ pub fn print(text: impl Display) {
 }
 
 /// Tells people on stderr what is being done.
-#[cfg(feature = "export")]
 pub(super) fn say(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -19,12 +19,14 @@ use super::ReportError;
 use super::error::write_file;
 use super::font::{self, Weight};
 use super::palette::Colour;
-use super::scene::{Anchor, At, HEIGHT, Mark, Scene, Text, WIDTH};
+use super::scene::{Anchor, At, Mark, Scene, Text, WIDTH};
 
 /// Drawing units per page pixel.
 const UNITS: u32 = 4;
 /// PNG pixels per page pixel.
 const PIXELS: u32 = 2;
+/// The longest page of a bitmap; one of this length takes 200 MB while it is painted.
+const MOST_BITMAP_HEIGHT: f64 = 5000.0;
 /// Plotters writes this share of a text's size into an SVG.
 const SVG_SIZE: f64 = 1.24;
 /// Em from the baseline up to the top at which plotters anchors an SVG text.
@@ -35,7 +37,7 @@ const SVG_TOP: f64 = 0.76;
 pub struct FigureFiles {
     /// The vector file.
     pub svg: PathBuf,
-    /// The bitmap, 1600 x 1100 pixels.
+    /// The bitmap, two pixels for each pixel of the page.
     pub png: PathBuf,
 }
 
@@ -45,15 +47,49 @@ pub struct FigureFiles {
 /// [`ReportError::Draw`] and [`ReportError::Write`] name the file concerned.
 pub fn write_figure(scene: &Scene, path: &Path) -> Result<FigureFiles, ReportError> {
     let files = FigureFiles { svg: with_suffix(path, ".svg"), png: with_suffix(path, ".png") };
-    let draw_error = |path: &Path| {
-        let path = path.to_path_buf();
-        |reason| ReportError::Draw { path, reason }
-    };
-    let svg = svg(scene).map_err(draw_error(&files.svg))?;
-    let png = png(scene).map_err(draw_error(&files.png))?;
-    write_file(&files.svg, svg.as_bytes())?;
+    let svg = drawn(scene, FigureFormat::Svg, &files.svg)?;
+    let png = drawn(scene, FigureFormat::Png, &files.png)?;
+    write_file(&files.svg, &svg)?;
     write_file(&files.png, &png)?;
     Ok(files)
+}
+
+/// How a figure is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FigureFormat {
+    /// Vectors.
+    Svg,
+    /// A bitmap.
+    Png,
+}
+
+impl FigureFormat {
+    /// The format that the extension of `path` names, `None` where it names no format of figures.
+    pub fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "svg" => Some(Self::Svg),
+            "png" => Some(Self::Png),
+            _ => None,
+        }
+    }
+}
+
+/// Paints `scene` into the one file at `path`, which is replaced as a whole.
+///
+/// # Errors
+/// [`ReportError::Draw`] and [`ReportError::Write`] name the file.
+pub fn write_figure_as(scene: &Scene, format: FigureFormat, path: &Path) -> Result<(), ReportError> {
+    write_file(path, &drawn(scene, format, path)?)
+}
+
+/// The bytes of the figure's file at `path`.
+fn drawn(scene: &Scene, format: FigureFormat, path: &Path) -> Result<Vec<u8>, ReportError> {
+    let bytes = match format {
+        FigureFormat::Svg => svg(scene).map(String::into_bytes),
+        FigureFormat::Png => png(scene),
+    };
+    bytes.map_err(|reason| ReportError::Draw { path: path.to_path_buf(), reason })
 }
 
 /// `path` with `suffix` after its whole name, so that dots in the name stay.
@@ -67,21 +103,27 @@ fn units(pixels: f64) -> i32 {
     (pixels * f64::from(UNITS)).round() as i32
 }
 
-fn page_units() -> (u32, u32) {
-    (units(WIDTH).unsigned_abs(), units(HEIGHT).unsigned_abs())
+fn page_units(scene: &Scene) -> (u32, u32) {
+    (units(WIDTH).unsigned_abs(), units(scene.height).unsigned_abs())
 }
 
 fn svg(scene: &Scene) -> Result<String, String> {
     let mut drawn = String::new();
-    paint(scene, SVGBackend::with_string(&mut drawn, page_units()), svg_text)?;
-    let (width, height) = page_units();
+    paint(scene, SVGBackend::with_string(&mut drawn, page_units(scene)), svg_text)?;
+    let (width, height) = page_units(scene);
     let in_units = format!("<svg width=\"{width}\" height=\"{height}\"");
-    let in_pixels = format!("<svg width=\"{WIDTH}\" height=\"{HEIGHT}\" stroke-linejoin=\"round\"");
+    let in_pixels = format!("<svg width=\"{WIDTH}\" height=\"{}\" stroke-linejoin=\"round\"", scene.height);
     Ok(drawn.replacen(&in_units, &in_pixels, 1))
 }
 
 fn png(scene: &Scene) -> Result<Vec<u8>, String> {
-    let (width, height) = page_units();
+    if scene.height > MOST_BITMAP_HEIGHT {
+        return Err(format!(
+            "a page of {} x {WIDTH} pixels is too long for a PNG; give the file the extension .svg",
+            scene.height
+        ));
+    }
+    let (width, height) = page_units(scene);
     let mut drawn = vec![255; width as usize * height as usize * 3];
     paint(scene, BitMapBackend::with_buffer(&mut drawn, (width, height)), bitmap_text)?;
     let block = UNITS / PIXELS;
@@ -246,6 +288,30 @@ mod tests {
         assert!(svg.starts_with("<svg width=\"800\" height=\"550\""));
         assert!(svg.contains("a &lt; b &amp; &quot;c&quot;") && !svg.contains('\u{1}'));
         assert_eq!(&read(&one.png)[16..24], [0, 0, 6, 64, 0, 0, 4, 76]);
+    }
+
+    #[test]
+    fn one_file_has_the_bytes_of_its_pair() {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = write_figure(&scene(), &folder.path().join("pair")).unwrap();
+        for (name, other) in [("one.svg", pair.svg), ("one.PNG", pair.png)] {
+            let path = folder.path().join(name);
+            write_figure_as(&scene(), FigureFormat::of(&path).unwrap(), &path).unwrap();
+            assert_eq!(std::fs::read(path).unwrap(), std::fs::read(other).unwrap());
+        }
+        assert_eq!(FigureFormat::of(Path::new("one.pdf")), None);
+    }
+
+    #[test]
+    fn a_page_has_the_height_of_its_scene_and_a_bitmap_its_limits() {
+        let tall = |height| Scene { height, ..scene() };
+        assert!(svg(&tall(90.0)).unwrap().starts_with("<svg width=\"800\" height=\"90\""));
+        assert_eq!(png(&tall(90.0)).unwrap()[16..24], [0, 0, 6, 64, 0, 0, 0, 180]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tall.png");
+        let error = write_figure_as(&tall(5001.0), FigureFormat::Png, &path).unwrap_err();
+        assert!(error.to_string().contains(".svg"), "{error}");
+        assert!(!path.exists() && svg(&tall(5001.0)).is_ok());
     }
 
     #[test]

@@ -59,6 +59,33 @@ pub(super) fn cut(text: &str, size: f64, weight: Weight, most: f64) -> String {
     String::new()
 }
 
+/// `text` in at most `lines` lines of at most `most` pixels each, broken at spaces where they allow it; what does not
+/// fit into the last line is cut.
+pub(super) fn wrapped(text: &str, size: f64, weight: Weight, most: f64, lines: usize) -> Vec<String> {
+    let mut wrapped = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() && wrapped.len() + 1 < lines {
+        let (line, after) = rest.split_at(first_break(rest, size, weight, most));
+        wrapped.push(line.trim_end().to_owned());
+        rest = after.trim_start();
+    }
+    if !rest.is_empty() {
+        wrapped.push(cut(rest, size, weight, most));
+    }
+    wrapped
+}
+
+/// The byte at which the first line of `text` ends: behind its last word that fits, or inside a word that fits on no line.
+fn first_break(text: &str, size: f64, weight: Weight, most: f64) -> usize {
+    let ends = text.char_indices().map(|(start, c)| start + c.len_utf8());
+    let mut fitting = ends.take_while(|&end| width(text[..end].trim_end(), size, weight) <= most);
+    // A line takes one character at least, so that the text comes to an end.
+    let first = fitting.next().or_else(|| text.chars().next().map(char::len_utf8)).unwrap_or(0);
+    let end = fitting.last().unwrap_or(first);
+    let is_between_words = text[end..].chars().next().is_none_or(char::is_whitespace);
+    if is_between_words { end } else { text[..end].rfind(char::is_whitespace).unwrap_or(end) }
+}
+
 /// Calls `pixel(x, y, coverage)` for every pixel that `text` touches when its baseline starts at the origin,
 /// with `size` pixels per em; `y` points downwards and coverage is in 0..=1.
 pub(super) fn rasterise(text: &str, size: f64, weight: Weight, mut pixel: impl FnMut(i32, i32, f64)) {
@@ -103,8 +130,7 @@ mod tests {
 
     #[test]
     fn both_fonts_have_every_sign_that_figures_use() {
-        let signs =
-            "AZaz09 %.,:;()[]+-/_=<>\u{2212}\u{2026}\u{d7}\u{b7}\u{2264}\u{2265}\u{b5}\u{e4}\u{2013}\u{2192}";
+        let signs = "AZaz09 %.,:;()[]+-/_=<>\u{2212}\u{2026}\u{d7}\u{b7}\u{2264}\u{2265}\u{b1}\u{b5}\u{e4}\u{2013}\u{2192}";
         for weight in [Weight::Regular, Weight::Bold] {
             for sign in signs.chars() {
                 assert_ne!(font(weight).glyph_id(sign), GlyphId(0), "{sign:?} in {weight:?}");
@@ -127,6 +153,22 @@ mod tests {
         let short = cut(whole, 12.0, Weight::Regular, 80.0);
         assert!(short.starts_with("val") && short.ends_with('\u{2026}'));
         assert!(width(&short, 12.0, Weight::Regular) <= 80.0);
+    }
+
+    #[test]
+    fn wrapped_lines_fit_break_at_spaces_and_lose_nothing_but_these() {
+        let lines = |text, lines| wrapped(text, 12.0, Weight::Regular, 80.0, lines);
+        assert_eq!(lines("", 3), Vec::<String>::new());
+        assert_eq!(lines("one line", 3), ["one line"]);
+        assert_eq!(lines("validation accuracy of it", 3), ["validation", "accuracy of", "it"]);
+        let unbroken = "w".repeat(30);
+        assert_eq!(lines(&unbroken, 9).concat(), unbroken);
+        let most = lines("validation accuracy of the proxy", 2);
+        assert!(most.len() == 2 && most[1].ends_with('\u{2026}'), "{most:?}");
+        for line in lines("a b \u{df}\u{df} cc dddddddddddddddddddd ee validation", 99) {
+            assert!(width(&line, 12.0, Weight::Regular) <= 80.0, "{line}");
+        }
+        assert_eq!(wrapped("ww", 12.0, Weight::Regular, 1.0, 9), ["w", "w"], "it comes to an end");
     }
 
     #[test]

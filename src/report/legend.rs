@@ -1,13 +1,18 @@
 //! The heading of a figure: title, subtitle, and the legend in rows outside of the panel, where no datum can be hidden.
 
+use super::font::{self, Weight};
 use super::marker::{self, Stroke};
 use super::palette::{BLUE, Colour, GREY, GRID, INK, SHADE, WHITE, ramp, tint};
 use super::scene::{Anchor, At, Rect, Scene, Text, WIDTH};
 
 const LEFT: f64 = 16.0;
+const TITLE_SIZE: f64 = 16.0;
+const SUBTITLE_SIZE: f64 = 11.5;
 const TEXT_SIZE: f64 = 11.0;
 const ROW: f64 = 18.0;
 const GAP: f64 = 22.0;
+/// Lines of a title and of a subtitle.
+const MOST_LINES: (usize, usize) = (2, 4);
 
 /// What a legend entry shows before its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +41,15 @@ pub(super) enum Symbol {
     Unchanged,
     /// Shades of a colour from white on.
     Shades(Colour),
+    /// A block of this colour.
+    Block(Colour),
+    /// A block whose channels no weights make.
+    WithoutWeights,
+    /// Expanded channels above output channels.
+    Expanded,
+    SqueezeExcite,
+    Interpolated,
+    Extrapolated,
 }
 
 impl Symbol {
@@ -44,6 +58,9 @@ impl Symbol {
             Self::TrialsByOrder => 38.0,
             Self::Front | Self::Best | Self::Hypervolume | Self::Generations | Self::Curve(_) => 26.0,
             Self::Shades(_) => 48.0,
+            Self::Expanded => 30.0,
+            Self::Block(_) | Self::WithoutWeights => 12.0,
+            Self::SqueezeExcite | Self::Interpolated | Self::Extrapolated => 9.0,
             Self::Trial | Self::Retrained | Self::Reference | Self::Failed => 12.0,
             Self::OffScale | Self::BelowScale | Self::Before | Self::After | Self::Unchanged => 12.0,
         }
@@ -91,6 +108,21 @@ impl Symbol {
                     );
                 }
             }
+            Self::Block(colour) => scene.area(Rect::around(middle, 5.5), colour, 1.0),
+            Self::WithoutWeights => marker::bar_without_weights(scene, Rect::around(middle, 5.5)),
+            Self::Expanded => {
+                let half = |reach: f64, top, bottom| Rect {
+                    left: middle.0 - reach,
+                    top: y + top,
+                    right: middle.0 + reach,
+                    bottom: y + bottom,
+                };
+                marker::bar_expanded(scene, half(15.0, -5.5, 1.0), GREY);
+                scene.area(half(6.0, 1.0, 5.5), GREY, 1.0);
+            }
+            Self::SqueezeExcite => marker::squeeze_excite(scene, middle),
+            Self::Interpolated => marker::interpolated(scene, middle),
+            Self::Extrapolated => marker::extrapolated(scene, middle),
             Self::Generations => {
                 let band = Rect { left, top: y - 6.0, right: left + 13.0, bottom: y + 6.0 };
                 scene.area(band.grown(0.75), GRID, 1.0);
@@ -103,6 +135,8 @@ impl Symbol {
 }
 
 /// Draws the heading with its `entries` and returns the page coordinate of its bottom.
+///
+/// A title or a line of the subtitle that is too long for the page goes on below.
 pub(super) fn draw_heading(
     scene: &mut Scene,
     title: &str,
@@ -111,15 +145,16 @@ pub(super) fn draw_heading(
 ) -> f64 {
     let width = WIDTH - 2.0 * LEFT;
     let mut bottom = 10.0;
-    let lines = [(title, 16.0, 20.0, INK), (subtitle, 11.5, 17.0, GREY)];
-    for (index, (line, size, height, colour)) in lines.into_iter().enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        bottom += height;
-        let text = Text::new(line, (LEFT, bottom - 4.0), size, Anchor::Start, colour);
-        let text = if index == 0 { text.bold() } else { text };
-        scene.text(text.cut_to(width));
+    for line in font::wrapped(title, TITLE_SIZE, Weight::Bold, width, MOST_LINES.0) {
+        bottom += 20.0;
+        scene.text(Text::new(&line, (LEFT, bottom - 4.0), TITLE_SIZE, Anchor::Start, INK).bold());
+    }
+    let lines = subtitle
+        .lines()
+        .flat_map(|line| font::wrapped(line, SUBTITLE_SIZE, Weight::Regular, width, MOST_LINES.1));
+    for line in lines {
+        bottom += 17.0;
+        scene.text(Text::new(&line, (LEFT, bottom - 4.0), SUBTITLE_SIZE, Anchor::Start, GREY));
     }
     if entries.is_empty() { bottom } else { draw_entries(scene, entries, bottom + 4.0) }
 }

@@ -75,9 +75,8 @@ pub(super) fn interval(scene: &mut Scene, (left, right): (f64, f64), at: At, hig
 
 /// The bar of what a layer was: light, with an outline.
 pub(super) fn bar_before(scene: &mut Scene, bar: Rect) {
-    let Rect { left, top, right, bottom } = bar;
     scene.area(bar, tint(BLUE, 0.15), 1.0);
-    scene.line(vec![(left, bottom), (left, top), (right, top), (right, bottom), (left, bottom)], 0.75, BLUE);
+    outline(scene, bar, BLUE);
 }
 
 /// The bar of what a layer has become.
@@ -88,6 +87,58 @@ pub(super) fn bar_after(scene: &mut Scene, bar: Rect) {
 /// The bar of a layer that is what it was.
 pub(super) fn bar_unchanged(scene: &mut Scene, bar: Rect) {
     scene.area(bar, tint(GREY, 0.6), 1.0);
+}
+
+/// The expanded channels inside a block.
+pub(super) fn bar_expanded(scene: &mut Scene, bar: Rect, colour: Colour) {
+    scene.area(bar, tint(colour, 0.38), 1.0);
+}
+
+/// Channels that no weights make: an outline.
+pub(super) fn bar_without_weights(scene: &mut Scene, bar: Rect) {
+    scene.area(bar, WHITE, 1.0);
+    outline(scene, bar, GREY);
+}
+
+/// The bar of a cost; that of an estimate is an outline.
+pub(super) fn bar_cost(scene: &mut Scene, bar: Rect, is_estimate: bool) {
+    if is_estimate {
+        bar_without_weights(scene, bar);
+    } else {
+        scene.area(bar, tint(GREY, 0.55), 1.0);
+    }
+}
+
+/// The standard deviation of a cost on both sides of the end of its bar.
+pub(super) fn spread(scene: &mut Scene, (left, right): (f64, f64), y: f64) {
+    for x in [left, right] {
+        scene.line(vec![(x, y - 2.5), (x, y + 2.5)], 1.0, INK);
+    }
+    scene.line(vec![(left, y), (right, y)], 1.0, INK);
+}
+
+/// A block with squeeze-excite: a small diamond.
+pub(super) fn squeeze_excite(scene: &mut Scene, at: At) {
+    scene.polygon(regular(at, 4.0, DIAMOND), INK);
+}
+
+/// A cost that is estimated between measured ones: a ring.
+pub(super) fn interpolated(scene: &mut Scene, at: At) {
+    scene.disc(at, 3.25, INK, 1.0);
+    scene.disc(at, 2.0, WHITE, 1.0);
+}
+
+/// A cost that is estimated outside of measured ones: a triangle.
+pub(super) fn extrapolated(scene: &mut Scene, at: At) {
+    for (radius, colour) in [(4.25, INK), (2.0, WHITE)] {
+        scene.polygon(regular(at, radius, [(-1.0, 0.75), (1.0, 0.75), (0.0, -0.95)]), colour);
+    }
+}
+
+/// The graph of an activation around `(x, y)`: `(x, y)` pairs from -1 to 1, `y` upwards.
+pub(super) fn graph(scene: &mut Scene, (x, y): At, points: &[At]) {
+    let points = points.iter().map(|&(dx, dy)| (x + 5.5 * dx, y - 3.5 * dy)).collect();
+    scene.line(points, 1.25, INK);
 }
 
 /// A curve over the epochs of a training.
@@ -140,6 +191,14 @@ pub(super) fn trial(scene: &mut Scene, at: At, colour: Colour, count: usize) {
         _ => (1.75, 0.4),
     };
     scene.disc(at, radius, colour, opacity);
+}
+
+fn outline(scene: &mut Scene, Rect { left, top, right, bottom }: Rect, colour: Colour) {
+    scene.line(
+        vec![(left, bottom), (left, top), (right, top), (right, bottom), (left, bottom)],
+        0.75,
+        colour,
+    );
 }
 
 const DIAMOND: [At; 4] = [(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)];

@@ -20,6 +20,10 @@ pub(super) const VERMILLION: Colour = Colour(213, 94, 0);
 pub(super) const GREEN: Colour = Colour(0, 158, 115);
 /// Okabe-Ito blue.
 pub(super) const BLUE: Colour = Colour(0, 114, 178);
+/// Okabe-Ito reddish purple.
+pub(super) const PURPLE: Colour = Colour(204, 121, 167);
+/// Okabe-Ito orange.
+pub(super) const ORANGE: Colour = Colour(230, 159, 0);
 
 /// The ends and the middle of the ramp for the order of trials: tints and shades of Okabe-Ito blue, so that
 /// lightness alone tells the order.

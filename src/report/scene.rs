@@ -1,14 +1,14 @@
 //! A figure as positioned marks on a page, before any drawing library is involved.
 //!
-//! Coordinates are page pixels (`x` to the right, `y` downwards) of a page of [`WIDTH`] x [`HEIGHT`]; marks are painted
-//! in the order in which they were added.
+//! Coordinates are page pixels (`x` to the right, `y` downwards) of a page that is [`WIDTH`] wide; marks are painted in
+//! the order in which they were added.
 
 use super::font::{self, Weight};
 use super::palette::Colour;
 
 /// Width of every figure in page pixels.
 pub(super) const WIDTH: f64 = 800.0;
-/// Height of every figure in page pixels.
+/// Height of figures in page pixels, unless what they show sets it.
 pub(super) const HEIGHT: f64 = 550.0;
 
 /// A position on the page.
@@ -189,9 +189,17 @@ pub(super) enum Mark {
 }
 
 /// A finished figure: all its marks, in painting order.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Scene {
     pub(super) marks: Vec<Mark>,
+    /// Height of the page.
+    pub(super) height: f64,
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Self { marks: Vec::new(), height: HEIGHT }
+    }
 }
 
 impl Scene {
@@ -235,14 +243,13 @@ impl Scene {
 
     /// Asserts that every text lies on the page and that no two overlap.
     #[cfg(test)]
-    pub(super) fn assert_legible(&self) {
-        let page = Rect { left: 0.0, top: 0.0, right: WIDTH, bottom: HEIGHT };
-        let texts = self.texts();
-        for (index, text) in texts.iter().enumerate() {
-            assert!(page.encloses(&text.bounds()), "{:?} leaves the page", text.text);
-            for other in &texts[index + 1..] {
-                let overlap = text.bounds().overlaps(&other.bounds());
-                assert!(!overlap, "{:?} overlaps {:?}", text.text, other.text);
+    pub(crate) fn assert_legible(&self) {
+        let page = Rect { left: 0.0, top: 0.0, right: WIDTH, bottom: self.height };
+        let texts: Vec<_> = self.texts().into_iter().map(|text| (&text.text, text.bounds())).collect();
+        for (index, (text, bounds)) in texts.iter().enumerate() {
+            assert!(page.encloses(bounds), "{text:?} leaves the page");
+            for (other, others_bounds) in &texts[index + 1..] {
+                assert!(!bounds.overlaps(others_bounds), "{text:?} overlaps {other:?}");
             }
         }
     }

@@ -49,7 +49,7 @@ impl From<&LayerReport> for Side {
         let LayerReport { name, block, params, madds, latency_ms, .. } = layer;
         Self {
             name: name.clone(),
-            block: block.clone(),
+            block: block.to_string(),
             params: *params,
             madds: *madds,
             latency_ms: *latency_ms,

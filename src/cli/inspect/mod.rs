@@ -3,6 +3,7 @@
 mod diff;
 mod network;
 mod space;
+mod svg;
 
 use clap::Parser;
 use miette::Report;
@@ -21,6 +22,7 @@ use crate::latency::{self, LatencyTable};
     after_help = "Examples:
   mbn-inspect mobilenet_v3_small --target pixel-latency.csv
   mbn-inspect mobilenet_v1 --width 0.75 --resolution 160 --json
+  mbn-inspect mobilenet_v3_small --target pixel-latency.csv --svg network.svg
   mbn-inspect --space mobilenet_v3 --target pixel-latency.csv
   mbn-inspect --diff mobilenet_v3_small results/RUN/network.toml --target pixel-latency.csv"
 )]
@@ -38,6 +40,9 @@ pub struct InspectArgs {
     /// A latency table file, or the name of one in latency_tables/
     #[arg(long, value_name = "TABLE")]
     target: Option<String>,
+    /// Draw the network into this file as well, layer by layer (.svg or .png)
+    #[arg(long, value_name = "FILE", value_parser = svg::figure_file, conflicts_with_all = ["space", "diff"])]
+    svg: Option<svg::FigureFile>,
     /// Print JSON
     #[arg(long)]
     json: bool,

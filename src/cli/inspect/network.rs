@@ -1,14 +1,14 @@
 //! A network, layer by layer.
 
 use miette::Report;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::{InspectArgs, target};
+use super::{InspectArgs, svg, target};
 use crate::cli::output::print;
 use crate::graph::{BlockSpan, Cost, LayerGraph};
 use crate::latency::{LatencyTable, Prediction, RowSource, SpanLatency};
 use crate::report::{Align, Table};
-use crate::spec::NetworkSpec;
+use crate::spec::{BlockSpec, NetworkSpec};
 
 /// A network with its costs, as printed.
 #[derive(Debug, Serialize)]
@@ -35,7 +35,8 @@ pub(super) struct NetworkReport {
 #[derive(Debug, Serialize)]
 pub(super) struct LayerReport {
     pub(super) name: String,
-    pub(super) block: String,
+    #[serde(serialize_with = "as_notation")]
+    pub(super) block: BlockSpec,
     pub(super) input: [u32; 3],
     pub(super) output: [u32; 3],
     pub(super) params: u64,
@@ -46,9 +47,16 @@ pub(super) struct LayerReport {
     pub(super) latency_source: Vec<RowSource>,
 }
 
+fn as_notation<S: Serializer>(block: &BlockSpec, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(block)
+}
+
 pub(super) fn inspect(args: &InspectArgs, name: &str) -> Result<(), Report> {
     let table = target(args)?;
     let report = report(args, name, table.as_ref())?;
+    if let Some(file) = &args.svg {
+        svg::write(&report, file)?;
+    }
     if args.json {
         print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
     } else {
@@ -112,7 +120,7 @@ fn layer_report(graph: &LayerGraph, span: &BlockSpan, latency: Option<(f64, &Spa
     }
     LayerReport {
         name: span.place.to_string(),
-        block: span.block.to_string(),
+        block: span.block,
         input: shape(span.input),
         output: shape(span.output),
         params,
@@ -140,7 +148,7 @@ fn network_text(report: &NetworkReport, table: Option<&LatencyTable>) -> String 
         let [h, w, c] = layer.output;
         let mut cells = vec![
             layer.name.clone(),
-            layer.block.clone(),
+            layer.block.to_string(),
             format!("{h}x{w}x{c}"),
             layer.params.to_string(),
             millions(layer.madds),

@@ -1,0 +1,168 @@
+//! The drawing of a network in a file: `--svg`.
+
+use std::path::{Path, PathBuf};
+
+use miette::{Diagnostic, Report};
+
+use super::network::{LayerReport, NetworkReport, millions};
+use crate::cli::output::say;
+use crate::latency::RowSource;
+use crate::report::{
+    DrawnLatency, DrawnLayer, FigureFormat, LatencyBasis, NetworkDrawing, Nonlinearity, Operation,
+    ReportError, write_figure_as,
+};
+use crate::spec::{Activation, BlockSpec, Slot};
+
+/// A file for one figure.
+#[derive(Debug, Clone)]
+pub(super) struct FigureFile {
+    path: PathBuf,
+    format: FigureFormat,
+}
+
+/// The file of that name; its extension says how the figure is stored.
+pub(super) fn figure_file(text: &str) -> Result<FigureFile, String> {
+    let path = PathBuf::from(text);
+    match FigureFormat::of(&path) {
+        Some(format) => Ok(FigureFile { path, format }),
+        None => Err("a drawing is an .svg or a .png file, such as network.svg".to_owned()),
+    }
+}
+
+/// A drawing that was not written.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum SvgError {
+    #[error("cannot write {}: there is no folder {}", file.display(), folder.display())]
+    #[diagnostic(help("make the folder first, or name a file in one that exists"))]
+    NoFolder { file: PathBuf, folder: PathBuf },
+    #[error(transparent)]
+    #[diagnostic(help("name a file in a folder that can be written to"))]
+    Write(ReportError),
+    #[error(transparent)]
+    Draw(ReportError),
+}
+
+impl From<ReportError> for SvgError {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Write { .. } => Self::Write(error),
+            other => Self::Draw(other),
+        }
+    }
+}
+
+/// Draws the network into the file and says so.
+pub(super) fn write(report: &NetworkReport, FigureFile { path, format }: &FigureFile) -> Result<(), Report> {
+    draw(report, path, *format)?;
+    say(format_args!("drawing: {}", path.display()));
+    Ok(())
+}
+
+fn draw(report: &NetworkReport, path: &Path, format: FigureFormat) -> Result<(), SvgError> {
+    // A folder that is missing is a slip more often than a wish.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(SvgError::NoFolder { file: path.to_path_buf(), folder: folder.to_path_buf() });
+    }
+    Ok(write_figure_as(&drawing(report).scene()?, format, path)?)
+}
+
+fn drawing(report: &NetworkReport) -> NetworkDrawing {
+    NetworkDrawing {
+        title: report.name.clone(),
+        subtitle: subtitle(report),
+        layers: report.layers.iter().map(layer).collect(),
+    }
+}
+
+fn subtitle(report: &NetworkReport) -> String {
+    let channels = report.layers.first().map_or(0, |stem| stem.input[2]);
+    let mut text = format!(
+        "{r}\u{d7}{r}\u{d7}{channels} image, {} classes; {} parameters, {} multiply-adds",
+        report.classes,
+        millions(report.params),
+        millions(report.madds),
+        r = report.resolution,
+    );
+    if let (Some(ms), Some(device)) = (report.latency_ms, &report.device) {
+        text += &format!("\n{ms:.2} ms");
+        let stddev = report.latency_stddev_ms.unwrap_or(0.0);
+        if stddev > 0.0 {
+            text += &format!(" (standard deviation {stddev:.2})");
+        }
+        text += &format!(" on {device}");
+        let base = report.latency_base_ms.unwrap_or(0.0);
+        if base > 0.0 {
+            text += &format!(", of which base {base:.2} ms");
+        }
+    }
+    text
+}
+
+fn layer(layer: &LayerReport) -> DrawnLayer {
+    let [height, width, output] = layer.output;
+    DrawnLayer {
+        name: layer.name.clone(),
+        operation: operation(&layer.block),
+        expanded: layer.block.width(Slot::Hidden),
+        output,
+        squeeze_excite: layer.block.width(Slot::Squeeze).is_some(),
+        nonlinearity: activation(&layer.block).map(nonlinearity),
+        map: [height, width],
+        madds: layer.madds,
+        latency: latency(layer),
+    }
+}
+
+fn operation(block: &BlockSpec) -> Operation {
+    match block {
+        BlockSpec::Conv(b) => Operation::Convolution { kernel: b.kernel },
+        BlockSpec::DepthwiseSeparable(b) => Operation::Convolution { kernel: b.kernel },
+        BlockSpec::InvertedResidual(b) => Operation::Convolution { kernel: b.kernel },
+        BlockSpec::Pool => Operation::Pooling,
+        BlockSpec::Linear(_) => Operation::Linear,
+    }
+}
+
+fn activation(block: &BlockSpec) -> Option<Activation> {
+    match block {
+        BlockSpec::Conv(b) => b.activation,
+        BlockSpec::DepthwiseSeparable(b) => Some(b.activation),
+        BlockSpec::InvertedResidual(b) => Some(b.activation),
+        BlockSpec::Pool => None,
+        BlockSpec::Linear(b) => b.activation,
+    }
+}
+
+fn nonlinearity(activation: Activation) -> Nonlinearity {
+    match activation {
+        Activation::Relu => Nonlinearity::Relu,
+        Activation::Relu6 => Nonlinearity::Relu6,
+        Activation::Hswish => Nonlinearity::Hswish,
+    }
+}
+
+fn latency(layer: &LayerReport) -> Option<DrawnLatency> {
+    Some(DrawnLatency {
+        ms: layer.latency_ms?,
+        // Rows that state no spread count as exact.
+        stddev_ms: layer.latency_stddev_ms.filter(|stddev| *stddev > 0.0),
+        basis: basis(&layer.latency_source),
+    })
+}
+
+fn basis(sources: &[RowSource]) -> LatencyBasis {
+    let has = |source| sources.contains(&source);
+    if has(RowSource::Extrapolated) {
+        LatencyBasis::Extrapolated
+    } else if has(RowSource::Interpolated) {
+        LatencyBasis::Interpolated
+    } else if sources.iter().all(|source| *source == RowSource::Folded) {
+        LatencyBasis::OtherLayers
+    } else {
+        LatencyBasis::Rows
+    }
+}
+
+#[cfg(test)]
+mod tests;
