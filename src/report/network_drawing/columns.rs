@@ -14,6 +14,8 @@ const BORDERS: (f64, f64) = (16.0, WIDTH - 16.0);
 const GAP: f64 = 14.0;
 /// Room for the graph of an activation before its name.
 const GRAPH: f64 = 16.0;
+/// Room for names.
+const LONGEST_NAME: f64 = 120.0;
 /// Shares of the room for bars: blocks, and multiply-adds beside latencies.
 const BLOCKS: f64 = 0.57;
 const MADDS: f64 = 0.38;
@@ -34,6 +36,40 @@ const MADDS_HEADER: Header = ["multiply-adds,", "million"];
 const LATENCY: Header = ["latency,", "ms"];
 const LATENCY_WITH_SPREAD: Header = ["latency, ms", "\u{b1} standard deviation"];
 
+/// The room that each column of texts needs.
+#[derive(Clone, Copy, Debug)]
+struct TextWidths {
+    map: f64,
+    name: f64,
+    /// Output channels alone, and with expanded ones before them.
+    output: f64,
+    channels: f64,
+    nonlinearity: f64,
+}
+
+impl TextWidths {
+    fn new(layers: &[DrawnLayer], size: f64) -> Self {
+        let widest = |text: &dyn Fn(&DrawnLayer) -> String| {
+            layers.iter().map(|layer| font::width(&text(layer), size, Weight::Regular)).fold(0.0, f64::max)
+        };
+        let output = widest(&|layer| format!(" {}", layer.output));
+        let channels = widest(&DrawnLayer::expanded_text) + output;
+        let nonlinearity = GRAPH + widest(&DrawnLayer::nonlinearity_name);
+        Self {
+            map: widest(&DrawnLayer::map_size).max(header_width(MAP)),
+            name: widest(&|layer| layer.name.clone()).max(header_width(NAME)).min(LONGEST_NAME),
+            output,
+            channels: channels.max(header_width(channels_header(has_expanded(layers)))),
+            nonlinearity: nonlinearity.max(header_width(NONLINEARITY)),
+        }
+    }
+
+    /// The room for all columns, each with a gap behind it.
+    fn sum(self) -> f64 {
+        self.map + self.name + self.channels + self.nonlinearity + 4.0 * GAP
+    }
+}
+
 /// Where the columns are: texts start at `map`, `name` and `nonlinearity`, and end at `expanded` and `output`.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
@@ -50,42 +86,30 @@ pub(super) struct Columns {
 impl Columns {
     /// The columns for `layers` with texts of `size`.
     pub(super) fn new(layers: &[DrawnLayer], size: f64) -> Self {
-        let texts = |text: &dyn Fn(&DrawnLayer) -> String| {
-            layers.iter().map(|layer| font::width(&text(layer), size, Weight::Regular)).fold(0.0, f64::max)
-        };
-        let map = texts(&DrawnLayer::map_size).max(header_width(MAP));
-        let name = texts(&|layer| layer.name.clone()).max(header_width(NAME));
-        let has_expanded = layers.iter().any(|layer| layer.expanded.is_some());
-        let expanded = texts(&DrawnLayer::expanded_text);
-        let output = texts(&|layer| format!(" {}", layer.output));
-        let channels = (expanded + output).max(header_width(channels_header(has_expanded)));
-        let nonlinearity = texts(&DrawnLayer::nonlinearity_name) + GRAPH;
-        let nonlinearity = nonlinearity.max(header_width(NONLINEARITY));
+        let texts = TextWidths::new(layers, size);
         let madds: Vec<Cost> = layers.iter().map(Cost::of_madds).collect();
         let madds = CostTexts::new(MADDS_HEADER, &madds, size);
         let latency = latency_texts(layers, size);
-
         let costs = madds.width() + latency.map_or(0.0, |texts| GAP + texts.width());
-        let taken = map + name + channels + nonlinearity + costs + 5.0 * GAP;
-        let bars = BORDERS.1 - BORDERS.0 - taken;
-        let (block_bars, cost_bars) = (BLOCKS * bars, (1.0 - BLOCKS) * bars);
-
-        let name_left = BORDERS.0 + map + GAP;
-        let blocks_left = name_left + name + GAP;
-        let output_end = blocks_left + block_bars + GAP + channels;
-        let nonlinearity_left = output_end + GAP;
+        let bars = BORDERS.1 - BORDERS.0 - texts.sum() - GAP - costs;
+        let cost_bars = (1.0 - BLOCKS) * bars;
         let madds_bars = if latency.is_some() { MADDS * cost_bars } else { cost_bars };
-        let madds = madds.with_bars(nonlinearity_left + nonlinearity + GAP, madds_bars);
-        let latency = latency.map(|texts| texts.with_bars(madds.right() + GAP, cost_bars - madds_bars));
+
+        let name = BORDERS.0 + texts.map + GAP;
+        let blocks = name + texts.name + GAP;
+        let blocks = (blocks, blocks + BLOCKS * bars);
+        let output = blocks.1 + GAP + texts.channels;
+        let nonlinearity = output + GAP;
+        let madds = madds.with_bars(nonlinearity + texts.nonlinearity + GAP, madds_bars);
         Self {
             map: BORDERS.0,
-            name: name_left,
-            blocks: Blocks::new(layers, (blocks_left, blocks_left + block_bars)),
-            expanded: has_expanded.then_some(output_end - output),
-            output: output_end,
-            nonlinearity: nonlinearity_left,
+            name,
+            blocks: Blocks::new(layers, blocks),
+            expanded: has_expanded(layers).then_some(output - texts.output),
+            output,
+            nonlinearity,
             madds,
-            latency,
+            latency: latency.map(|texts| texts.with_bars(madds.right() + GAP, cost_bars - madds_bars)),
         }
     }
 
@@ -108,7 +132,7 @@ impl Columns {
 
     /// Draws all of a layer but its map.
     pub(super) fn draw_layer(&self, scene: &mut Scene, layer: &DrawnLayer, row: Row) {
-        scene.text(row.text(&layer.name, self.name, Anchor::Start));
+        scene.text(row.text(&layer.name, self.name, Anchor::Start).cut_to(LONGEST_NAME));
         self.blocks.draw(scene, layer, row);
         if let Some(expanded) = self.expanded {
             scene.text(row.text(&layer.expanded_text(), expanded, Anchor::End));
@@ -133,6 +157,10 @@ impl DrawnLayer {
     fn nonlinearity_name(&self) -> String {
         self.nonlinearity.map_or("", |nonlinearity| nonlinearity.name()).to_owned()
     }
+}
+
+fn has_expanded(layers: &[DrawnLayer]) -> bool {
+    layers.iter().any(|layer| layer.expanded.is_some())
 }
 
 fn channels_header(has_expanded: bool) -> Header {

@@ -324,6 +324,9 @@ fn long_names_go_on_below_and_are_not_cut() {
     };
     let scene = long.scene().unwrap();
     assert_sound(&scene);
+    let mut renamed = long.clone();
+    renamed.layers[3].name = "w".repeat(500);
+    assert_sound(&renamed.scene().unwrap());
     let joined = texts(&scene).join(" ");
     assert!(joined.contains(device.trim()), "{joined}");
     assert!(joined.replace(' ', "").contains(&long.title), "{joined}");
