@@ -40,10 +40,10 @@ pub(super) fn findings(content: &Content) -> Vec<Finding> {
     sisterhoods.iter().flat_map(|(key, steps)| told(steps, sisters[key])).collect()
 }
 
-/// Steps at the same channels in families that differ in kernel size or squeeze-excite. Where most of the families have
-/// the step, it is the device's doing; else it is likely a mistake in a row.
+/// Steps at the same channels in families that differ in kernel size or squeeze-excite. Where half of the families
+/// have the step, and more than one, it is the device's doing; else it is likely a mistake in a row.
 fn told(steps: &[Step], sisters: usize) -> Vec<Finding> {
-    if sisters < 2 || 2 * steps.len() <= sisters {
+    if steps.len() < 2 || 2 * steps.len() < sisters {
         return steps.iter().map(|step| warning(step)).collect();
     }
     let message = format!(
