@@ -77,14 +77,17 @@ fn hole(
     Some(note(rows[0].line, message, "measure them; until then they are estimated from the other rows"))
 }
 
+/// A channel count of a row, and its column.
+type Count = (&'static str, fn(&Measured) -> u32);
+
 /// One value left out in the midst of an even progression of channel counts.
 fn missing_counts(family: &UnitFamily, rows: &[Measured]) -> Vec<Finding> {
-    let counts: [(&str, fn(&Measured) -> u32); 3] = [
+    let counts: [Count; 3] = [
         ("c_in", |measured| measured.unit.c_in),
         ("expanded", |measured| measured.unit.expanded),
         ("c_out", |measured| measured.unit.c_out),
     ];
-    let missing = |(name, count): (&str, fn(&Measured) -> u32)| {
+    let missing = |(name, count): Count| {
         let values: BTreeSet<u32> = rows.iter().map(count).collect();
         let lost = missing_in_progression(&values.into_iter().collect::<Vec<u32>>())?;
         let message =

@@ -44,7 +44,7 @@ pub(super) fn findings(content: &Content) -> Vec<Finding> {
 /// have the step, and more than one, it is the device's doing; else it is likely a mistake in a row.
 fn told(steps: &[Step], sisters: usize) -> Vec<Finding> {
     if steps.len() < 2 || 2 * steps.len() < sisters {
-        return steps.iter().map(|step| warning(step)).collect();
+        return steps.iter().map(warning).collect();
     }
     let message = format!(
         "{}, and so in {} of {sisters} families with other kernels or squeeze-excite",

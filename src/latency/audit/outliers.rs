@@ -91,9 +91,12 @@ fn judge(family: &UnitFamily, rows: &[Measured], shared: &Deviations) -> Vec<Jud
     judged.collect()
 }
 
-/// Logarithms of measured over predicted, by what families that differ in kernel size or squeeze-excite share.
+/// What families that differ in kernel size or squeeze-excite share, and the channels of a row.
+type SisterRows = (UnitFamily, [u32; 3]);
+
+/// Logarithms of measured over predicted, by family.
 #[derive(Default)]
-struct Deviations(BTreeMap<(UnitFamily, [u32; 3]), Vec<(UnitFamily, f64)>>);
+struct Deviations(BTreeMap<SisterRows, Vec<(UnitFamily, f64)>>);
 
 impl Deviations {
     fn of(families: &[(UnitFamily, Vec<Measured>)]) -> Self {
