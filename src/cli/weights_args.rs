@@ -13,9 +13,8 @@ use crate::whole_file::read_whole_file;
 /// Weights that a command starts from.
 #[derive(Debug, Clone, Args)]
 pub struct WeightsArgs {
-    /// Weights to start from, of this network: written by this program, or a state dict
-    /// of torchvision or timm, as .safetensors or .pth [default: none; the network is
-    /// trained from fresh ones]
+    /// Weights of this network: written by this program, or a state dict of torchvision
+    /// or timm, as .safetensors or .pth [default: none; a training starts from fresh ones]
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Whose weights they are, which decides padding and batch norm [default: told from the

@@ -14,6 +14,23 @@ use crate::spec::Activation;
 /// Latencies above this are taken for a mistake of units.
 const IMPLAUSIBLE_MS: f64 = 60_000.0;
 
+/// The columns of a table.
+pub(super) const COLUMNS: [&str; 13] = [
+    "op",
+    "in_h",
+    "in_w",
+    "c_in",
+    "c_out",
+    "kernel",
+    "stride",
+    "expanded",
+    "squeeze",
+    "activation",
+    "latency_ms",
+    "stddev_ms",
+    "samples",
+];
+
 /// One row of a file.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
@@ -95,28 +112,13 @@ impl Reader<'_> {
     }
 
     fn check_columns(&self, columns: &csv::StringRecord) -> Result<(), FileError> {
-        const KNOWN: [&str; 13] = [
-            "op",
-            "in_h",
-            "in_w",
-            "c_in",
-            "c_out",
-            "kernel",
-            "stride",
-            "expanded",
-            "squeeze",
-            "activation",
-            "latency_ms",
-            "stddev_ms",
-            "samples",
-        ];
         let place = Place { reader: self, columns, record: columns };
         for name in columns {
-            if !KNOWN.contains(&name) {
+            if !COLUMNS.contains(&name) {
                 let remedy = if name.starts_with("latency") {
                     "give the latency in milliseconds in a column `latency_ms`".to_owned()
                 } else {
-                    format!("known columns are {}", KNOWN.join(", "))
+                    format!("known columns are {}", COLUMNS.join(", "))
                 };
                 return Err(place.error(name, format!("unknown column `{name}`")).with_remedy(remedy));
             }

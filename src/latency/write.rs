@@ -2,10 +2,8 @@
 
 use std::fmt::Write;
 
+use super::read::COLUMNS;
 use crate::graph::{LatencyUnit, UnitKind};
-
-const COLUMNS: &str =
-    "op,in_h,in_w,c_in,c_out,kernel,stride,expanded,squeeze,activation,latency_ms,stddev_ms,samples";
 
 /// A row to be written.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,7 +26,7 @@ pub fn table_text(header: &[(&str, String)], rows: &[TableRow]) -> String {
         let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
         let _ = writeln!(text, "# {key}: {value}");
     }
-    let _ = writeln!(text, "{COLUMNS}");
+    let _ = writeln!(text, "{}", COLUMNS.join(","));
     for row in rows {
         let key = row.unit.as_ref().map_or_else(|| "base,,,,,,,,,".to_owned(), key);
         let stddev = row.stddev_ms.map(decimal).unwrap_or_default();

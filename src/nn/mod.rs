@@ -13,7 +13,7 @@ pub use network::{Mode, Network};
 pub use parameters::{Parameters, TensorInfo, Values};
 pub use planned::PlannedNetwork;
 pub use tensor_file::{FileTensor, FloatFormat, TensorFileError, read_safetensors};
-pub use weights::{WeightsError, load_network, load_weights, save_weights, weight_bytes};
+pub use weights::{WeightsError, load_network, load_values, load_weights, save_weights, weight_bytes};
 
 #[cfg(test)]
 mod tests;

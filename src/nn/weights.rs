@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor, Var};
 
 use super::tensor_file::{FileTensor, read_safetensors};
-use super::{Network, Parameters};
+use super::{Network, Parameters, Values};
 use crate::graph::LayerGraph;
 use crate::whole_file::{read_whole_file, write_whole_file};
 
@@ -45,6 +45,14 @@ pub fn load_network(graph: LayerGraph, path: &Path) -> Result<Network, WeightsEr
     let network = Network::new(graph, 0)?;
     load_weights(network.parameters(), path)?;
     Ok(network)
+}
+
+/// The values of a file, which are those of the network's tensors.
+///
+/// # Errors
+/// As [`load_weights`].
+pub fn load_values(graph: LayerGraph, path: &Path) -> Result<Values, WeightsError> {
+    Ok(load_network(graph, path)?.parameters().values()?)
 }
 
 /// Writes all tensors, running statistics included, beside `path` and renames.

@@ -119,7 +119,7 @@ impl Package {
     /// Batch-norm constants of a network of this structure where it pads symmetrically.
     pub(super) fn batch_norm(self, spec: &NetworkSpec) -> BatchNormSpec {
         match self {
-            Self::Torchvision if has_hidden_linear(spec) => TORCHVISION_V3_BATCH_NORM,
+            Self::Torchvision if spec.has_hidden_linear() => TORCHVISION_V3_BATCH_NORM,
             _ => DEFAULT_BATCH_NORM,
         }
     }
@@ -134,31 +134,9 @@ impl Package {
     }
 }
 
-fn has_hidden_linear(spec: &NetworkSpec) -> bool {
-    spec.head.iter().any(|block| matches!(block, BlockSpec::Linear(_)))
-}
-
 /// The network with this activation wherever it has one.
 pub(super) fn with_activation(spec: &NetworkSpec, activation: Activation) -> NetworkSpec {
-    let with = |block: &BlockSpec| match *block {
-        BlockSpec::Conv(mut b) => {
-            b.activation = b.activation.map(|_| activation);
-            BlockSpec::Conv(b)
-        }
-        BlockSpec::DepthwiseSeparable(mut b) => {
-            b.activation = activation;
-            BlockSpec::DepthwiseSeparable(b)
-        }
-        BlockSpec::InvertedResidual(mut b) => {
-            b.activation = activation;
-            BlockSpec::InvertedResidual(b)
-        }
-        BlockSpec::Linear(mut b) => {
-            b.activation = b.activation.map(|_| activation);
-            BlockSpec::Linear(b)
-        }
-        BlockSpec::Pool => BlockSpec::Pool,
-    };
+    let with = |block: &BlockSpec| block.with_activation(activation);
     NetworkSpec {
         stem: with(&spec.stem),
         blocks: spec.blocks.iter().map(with).collect(),

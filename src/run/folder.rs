@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::options::Inputs;
@@ -56,6 +57,19 @@ struct Manifest {
     arch: String,
     cores: usize,
     inputs: Inputs,
+}
+
+/// Reads a JSON file, if it is there.
+///
+/// # Errors
+/// If it is there and cannot be read.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FolderError> {
+    let failed = |source| FolderError::Io { action: "read", path: path.to_owned(), source };
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(e.into())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(error)),
+    }
 }
 
 /// A folder of one run, locked by this process.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::FolderError;
+use super::folder::{FolderError, read_json};
 use crate::data::Normalisation;
 
 /// The file's name, in the folder of every trained network.
@@ -54,12 +54,6 @@ impl ModelCard {
     /// # Errors
     /// If it is there and cannot be read.
     pub fn read(folder: &Path) -> Result<Option<Self>, FolderError> {
-        let path = folder.join(MODEL_CARD);
-        let failed = |source| FolderError::Io { action: "read", path: path.clone(), source };
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(e.into())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(error)),
-        }
+        read_json(&folder.join(MODEL_CARD))
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{FolderError, RunFolder};
+use super::folder::{FolderError, RunFolder, read_json};
 use crate::report::{ConfusionMatrix, ReportError, write_csv};
 use crate::train::{Confusion, EpochRecord, Evaluation, History};
 
@@ -114,11 +114,5 @@ pub(super) fn write_tables(folder: &RunFolder, matrix: &ConfusionMatrix) -> Resu
 
 /// The report of a training that is done already, if there is one.
 pub(super) fn read_test(folder: &RunFolder) -> Result<Option<TestReport>, FolderError> {
-    let path = folder.file(TEST_JSON);
-    let failed = |source| FolderError::Io { action: "read", path: path.clone(), source };
-    match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(e.into())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(error)),
-    }
+    read_json(&folder.file(TEST_JSON))
 }

@@ -116,4 +116,26 @@ impl BlockSpec {
             Self::Pool | Self::Linear(_) => self,
         }
     }
+
+    /// The activation, where the block has one.
+    pub fn activation(&self) -> Option<Activation> {
+        match self {
+            Self::Conv(b) => b.activation,
+            Self::DepthwiseSeparable(b) => Some(b.activation),
+            Self::InvertedResidual(b) => Some(b.activation),
+            Self::Pool => None,
+            Self::Linear(b) => b.activation,
+        }
+    }
+
+    /// The same block with another activation; unchanged where it has none.
+    pub fn with_activation(self, activation: Activation) -> Self {
+        match self {
+            Self::Conv(b) => Self::Conv(Conv { activation: b.activation.map(|_| activation), ..b }),
+            Self::DepthwiseSeparable(b) => Self::DepthwiseSeparable(DepthwiseSeparable { activation, ..b }),
+            Self::InvertedResidual(b) => Self::InvertedResidual(InvertedResidual { activation, ..b }),
+            Self::Pool => Self::Pool,
+            Self::Linear(b) => Self::Linear(Linear { activation: b.activation.map(|_| activation), ..b }),
+        }
+    }
 }

@@ -99,6 +99,11 @@ impl NetworkSpec {
         std::iter::once(&self.stem).chain(&self.blocks).chain(&self.head)
     }
 
+    /// Whether linear layers lie between pooling and classifier, as in MobileNetV3.
+    pub fn has_hidden_linear(&self) -> bool {
+        self.head.iter().any(|block| matches!(block, BlockSpec::Linear(_)))
+    }
+
     /// Identity of the network.
     pub fn arch_id(&self) -> ArchId {
         let digest = Sha256::digest(self.canonical_text().as_bytes());

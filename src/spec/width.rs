@@ -70,7 +70,7 @@ impl NetworkSpec {
             alpha,
             rule,
             classifies_from: self.head.iter().rposition(|b| !matches!(b, BlockSpec::Pool)),
-            has_hidden_linear: self.head.iter().any(|b| matches!(b, BlockSpec::Linear(_))),
+            has_hidden_linear: self.has_hidden_linear(),
         };
         let mut width = Width { old: self.input_channels, new: self.input_channels };
         let mut body = |block: &BlockSpec| scaling.body(block, &mut width);

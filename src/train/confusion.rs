@@ -41,7 +41,7 @@ impl Confusion {
 }
 
 /// The position of the largest logit; the first one of equals.
-pub(super) fn most_likely(logits: &[f32]) -> usize {
+pub fn most_likely(logits: &[f32]) -> usize {
     let mut best = 0;
     for (class, logit) in logits.iter().enumerate() {
         if *logit > logits[best] {

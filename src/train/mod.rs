@@ -24,7 +24,7 @@ mod state;
 mod trainer;
 
 pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
-pub use confusion::Confusion;
+pub use confusion::{Confusion, most_likely};
 pub use control::{Control, EpochReport, StepReport};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, Score, evaluate};

@@ -107,7 +107,7 @@ fn layer(layer: &LayerReport) -> DrawnLayer {
         expanded: layer.block.width(Slot::Hidden),
         output,
         squeeze_excite: layer.block.width(Slot::Squeeze).is_some(),
-        nonlinearity: activation(&layer.block).map(nonlinearity),
+        nonlinearity: layer.block.activation().map(nonlinearity),
         map: [height, width],
         madds: layer.madds,
         latency: latency(layer),
@@ -121,16 +121,6 @@ fn operation(block: &BlockSpec) -> Operation {
         BlockSpec::InvertedResidual(b) => Operation::Convolution { kernel: b.kernel },
         BlockSpec::Pool => Operation::Pooling,
         BlockSpec::Linear(_) => Operation::Linear,
-    }
-}
-
-fn activation(block: &BlockSpec) -> Option<Activation> {
-    match block {
-        BlockSpec::Conv(b) => b.activation,
-        BlockSpec::DepthwiseSeparable(b) => Some(b.activation),
-        BlockSpec::InvertedResidual(b) => Some(b.activation),
-        BlockSpec::Pool => None,
-        BlockSpec::Linear(b) => b.activation,
     }
 }
 

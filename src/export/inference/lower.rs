@@ -1,9 +1,10 @@
 //! From a layer graph and its tensors to what runs at inference.
 
 use super::{Conv, InferenceGraph, Layer, Linear, Norm, Op, ValueId};
-use crate::graph::ops::{self, Operator};
+use crate::graph::ops::{self, Operation, Operator};
 use crate::graph::{LayerGraph, Node, Receptive, Shape};
 use crate::nn::Values;
+use crate::pytorch::Layout;
 use crate::spec::{Activation, Padding};
 
 /// The network has no such tensor.
@@ -71,23 +72,21 @@ impl Lowering<'_> {
     }
 
     fn conv(&self, name: &str, op: ops::Conv, input: Shape) -> Result<Conv, MissingTensor> {
-        let (c_out, c_in, k) = (op.c_out as usize, op.c_in as usize, op.receptive.kernel as usize);
-        let ours = self.tensor(name, "weight")?;
-        let mut weight = Vec::with_capacity(ours.len());
-        for filter in ours.chunks_exact(k * k * c_in) {
-            for channel in 0..c_in {
-                weight.extend(filter.iter().skip(channel).step_by(c_in));
-            }
-        }
-        Ok(Conv { groups: 1, c_in_of_group: c_in, ..conv(weight, c_out, op.receptive, input) })
+        let weight = self.kernel(name, Layout::Convolution, &op)?;
+        let c_in = op.c_in as usize;
+        Ok(Conv { groups: 1, c_in_of_group: c_in, ..conv(weight, op.c_out as usize, op.receptive, input) })
     }
 
     fn depthwise(&self, name: &str, op: ops::Depthwise, input: Shape) -> Result<Conv, MissingTensor> {
-        let channels = op.channels as usize;
+        let weight = self.kernel(name, Layout::Depthwise, &op)?;
+        Ok(conv(weight, op.channels as usize, op.receptive, input))
+    }
+
+    /// The one tensor of a convolution, in the order of PyTorch and ONNX.
+    fn kernel(&self, name: &str, layout: Layout, op: &dyn Operation) -> Result<Vec<f32>, MissingTensor> {
         let ours = self.tensor(name, "weight")?;
-        let of_channel = |channel| ours.iter().skip(channel).step_by(channels).copied();
-        let weight = (0..channels).flat_map(of_channel).collect();
-        Ok(conv(weight, channels, op.receptive, input))
+        let shape = op.parameters().into_iter().next().map(|parameter| parameter.shape).unwrap_or_default();
+        Ok(layout.to_pytorch(&shape, &ours))
     }
 
     fn norm(&self, name: &str, eps: f64) -> Result<Norm, MissingTensor> {

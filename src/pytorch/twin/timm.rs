@@ -168,13 +168,7 @@ fn other_conventions(spec: &NetworkSpec, network: &NetworkSpec) -> Vec<(&'static
 
 /// The activation of all blocks, if they have the same.
 fn uniform_activation(spec: &NetworkSpec) -> Option<Activation> {
-    let mut activations = spec.all_blocks().filter_map(|block| match block {
-        BlockSpec::Conv(b) => b.activation,
-        BlockSpec::DepthwiseSeparable(b) => Some(b.activation),
-        BlockSpec::InvertedResidual(b) => Some(b.activation),
-        BlockSpec::Linear(b) => b.activation,
-        BlockSpec::Pool => None,
-    });
+    let mut activations = spec.all_blocks().filter_map(BlockSpec::activation);
     let first = activations.next()?;
     activations.all(|activation| activation == first).then_some(first)
 }

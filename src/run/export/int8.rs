@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::error::ExportError;
 use super::images::Calibrating;
 use super::logits::{Logits, OfModel, channels_first};
-use super::proof::most_likely;
 use crate::data::{Batch, Loader};
 use crate::export::{Calibration, Equalised, InferenceGraph, OnnxOptions, Quantised, probed_model, quantise};
 use crate::runtime::Tract;
 use crate::spec::NetworkSpec;
+use crate::train::most_likely;
 use prost::Message;
 
 /// Images whose ranges are seen.
@@ -48,13 +48,12 @@ pub struct Int8Side {
     pub bytes: u64,
 }
 
-/// Quantises a network by the ranges that its values have on images.
+/// Quantises a folded network by the ranges that its values have on images.
 pub(super) fn quantised(
-    graph: &InferenceGraph,
+    mut folded: InferenceGraph,
     spec: &NetworkSpec,
     images: &Calibrating,
 ) -> Result<(Quantised, Equalised, usize), ExportError> {
-    let mut folded = graph.folded();
     let loader = images.some(CALIBRATION_IMAGES, CALIBRATION_BATCH)?;
     let mut calibration = calibrate(&folded, spec, &loader)?;
     let equalised = folded.equalise(&mut calibration);

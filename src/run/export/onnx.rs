@@ -90,10 +90,10 @@ impl OnnxExport<'_> {
         calibrating: &Calibrating,
         path: &Path,
     ) -> Result<ExportReport, ExportError> {
-        let graph = self.graph(source)?;
-        let floats = onnx_model(&graph.folded(), &self.options(source)).encode_to_vec();
+        let graph = self.lowered(source)?.folded();
+        let floats = onnx_model(&graph, &self.options(source)).encode_to_vec();
         (self.stage)("taking ranges from calibration images");
-        let (quantised, equalised, calibration_images) = int8::quantised(&graph, &source.spec, calibrating)?;
+        let (quantised, equalised, calibration_images) = int8::quantised(graph, &source.spec, calibrating)?;
         let model = quantised.onnx_model(&self.options(source)).encode_to_vec();
         let mut pending = Pending::default();
         let content = format!("ONNX, opset {}, 8 bits{}", self.opset.number(), self.described());
@@ -126,8 +126,12 @@ impl OnnxExport<'_> {
     }
 
     fn graph(&self, source: &Source) -> Result<InferenceGraph, ExportError> {
-        let graph = InferenceGraph::new(&LayerGraph::lower(&source.spec), &source.values)?;
+        let graph = self.lowered(source)?;
         Ok(if self.fold { graph.folded() } else { graph })
+    }
+
+    fn lowered(&self, source: &Source) -> Result<InferenceGraph, ExportError> {
+        Ok(InferenceGraph::new(&LayerGraph::lower(&source.spec), &source.values)?)
     }
 
     fn images_in_call(&self) -> NonZeroUsize {

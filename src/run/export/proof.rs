@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::error::ExportError;
 use super::logits::Logits;
 use crate::data::{Batch, Loader};
+use crate::train::most_likely;
 
 /// The largest difference of logits that rounding makes, in units of the largest logit.
 pub const TOLERANCE: f64 = 1e-4;
@@ -68,12 +69,6 @@ impl Proof {
         }
         Err(ExportError::Unequal { by: by.to_owned(), proof: self })
     }
-}
-
-/// The class with the largest logit; the first of equal ones.
-pub(super) fn most_likely(logits: &[f32]) -> usize {
-    let larger = |best: usize, class: usize| if logits[class] > logits[best] { class } else { best };
-    (1..logits.len()).fold(0, larger)
 }
 
 #[cfg(test)]

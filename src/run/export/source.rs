@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use miette::Diagnostic;
 
 use crate::graph::LayerGraph;
-use crate::nn::{Values, WeightsError, load_network};
+use crate::nn::{Values, WeightsError, load_values};
 use crate::pytorch::Imported;
 use crate::run::{FolderError, MODEL_CARD, ModelCard};
 use crate::spec::{self, NetworkSpec};
@@ -37,8 +37,6 @@ pub enum SourceError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    #[error(transparent)]
-    Tensor(#[from] candle_core::Error),
     /// A folder without a trained network.
     #[error("{} holds no trained network", path.display())]
     #[diagnostic(help(
@@ -83,8 +81,7 @@ impl Source {
 
     fn of_card(folder: &Path, card: ModelCard, notes: Vec<String>) -> Result<Self, SourceError> {
         let spec = spec::load(&folder.join(&card.network).to_string_lossy())?;
-        let network = load_network(LayerGraph::lower(&spec), &folder.join(&card.weights))?;
-        let values = network.parameters().values()?;
+        let values = load_values(LayerGraph::lower(&spec), &folder.join(&card.weights))?;
         Ok(Self { spec, values, card: Some(card), folder: Some(folder.to_owned()), notes })
     }
 

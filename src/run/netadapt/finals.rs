@@ -23,6 +23,9 @@ use crate::train::{Recipe, TrainError};
 /// The weights that the loop ended with.
 const ADAPTED_WEIGHTS: &str = "adapted.safetensors";
 
+/// The folder of the final training.
+pub(super) const FINAL: &str = "final";
+
 /// What comes after the loop.
 pub(super) struct Finals<'a> {
     pub(super) run: &'a NetadaptRun<'a>,
@@ -56,9 +59,9 @@ impl Finals<'_> {
         let all = looped.trained_images() + self.images_of(recipe);
         let start = self.folder.file(ADAPTED_WEIGHTS);
         self.save_network(&looped.widths, &looped.trained, &start)?;
-        let adapted = self.train_from(ADAPTED, "final", &looped.widths, &start, recipe)?;
+        let adapted = self.train_from(ADAPTED, FINAL, &looped.widths, &start, recipe)?;
         let (_, spec) = run.networks(&looped.widths)?;
-        let weights = trained_weights(&self.folder.file("final"), &adapted);
+        let weights = trained_weights(&self.folder.file(FINAL), &adapted);
         let trained = load_network(LayerGraph::lower(&spec), &weights)?;
         save_weights(trained.parameters(), &self.folder.file("weights.safetensors"))?;
         let mut results = vec![

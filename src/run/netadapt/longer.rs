@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::observer::NetadaptEvent;
 use crate::graph::LayerGraph;
-use crate::nn::{Values, load_network};
+use crate::nn::load_values;
 use crate::pytorch::Origin;
 use crate::run::observer::Observer;
 use crate::run::options::Inputs;
@@ -18,7 +18,7 @@ use crate::run::training_observer::TrainingEvent;
 use crate::run::training_options::TrainingOptions;
 use crate::run::training_report::TestReport;
 use crate::spec::NetworkSpec;
-use crate::train::{Recipe, TrainError};
+use crate::train::Recipe;
 
 /// What all longer trainings of an adaptation share.
 pub(super) struct Trainings<'a> {
@@ -68,7 +68,8 @@ impl Trainings<'_> {
             recipe_name: training.recipe_name.to_owned(),
             recipe: training.recipe.clone(),
         };
-        let start = training.weights.map(|weights| load_values(&spec, weights)).transpose()?;
+        let start =
+            training.weights.map(|weights| load_values(LayerGraph::lower(&spec), weights)).transpose()?;
         let observer = Forward { name: training.name, observer: self.observer };
         let run = TrainingRun {
             options: &options,
@@ -87,11 +88,6 @@ impl Trainings<'_> {
         };
         run.run(&training.folder)
     }
-}
-
-fn load_values(spec: &NetworkSpec, weights: &Path) -> Result<Values, TrainingRunError> {
-    let network = load_network(LayerGraph::lower(spec), weights)?;
-    Ok(network.parameters().values().map_err(TrainError::from)?)
 }
 
 /// Passes a training's events on as the adaptation's.

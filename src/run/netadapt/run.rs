@@ -6,8 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::contest::Arena;
 use super::derived;
 use super::error::NetadaptRunError;
-use super::finals::Finals;
-use super::gains::{ADAPTED, NetworkResult};
+use super::finals::{FINAL, Finals};
 use super::longer::{Training, Trainings, trained_weights};
 use super::looped::Loop;
 use super::observer::NetadaptEvent;
@@ -16,7 +15,7 @@ use super::summary::Summary;
 use crate::graph::LayerGraph;
 use crate::netadapt::{Meter, NetworkProblem};
 use crate::nn::{Network, Values, load_network, save_weights};
-use crate::run::folder::RunFolder;
+use crate::run::folder::{FolderError, RunFolder};
 use crate::run::model_card::{CardLatency, MODEL_CARD, ModelCard};
 use crate::run::observer::Observer;
 use crate::run::options::Inputs;
@@ -131,12 +130,13 @@ impl NetadaptRun<'_> {
         folder.write("network.toml", network.to_toml().as_bytes())?;
         folder.write("trained.toml", trained.to_toml().as_bytes())?;
         let summary = Summary::new(self.options, &looped.seed, &looped.iterations, &looped.widths, results);
-        folder.write_json(MODEL_CARD, &self.card(&network, &summary))?;
+        folder.write_json(MODEL_CARD, &self.card(folder, &network)?)?;
         derived::write(folder, self, &looped.seed, &looped.iterations, &looped.widths, &summary)?;
         Ok(NetadaptResult { network, summary })
     }
 
-    fn card(&self, network: &NetworkSpec, summary: &Summary) -> ModelCard {
+    /// What the final training says of its weights, which lie here too, and the latency that was asked for.
+    fn card(&self, folder: &RunFolder, network: &NetworkSpec) -> Result<ModelCard, NetadaptRunError> {
         let latency = match self.problem.meter() {
             Meter::Latency(table) => {
                 table.predict(&LayerGraph::lower(network)).ok().map(|prediction| CardLatency {
@@ -148,17 +148,18 @@ impl NetadaptRun<'_> {
             }
             Meter::Madds | Meter::Params => None,
         };
-        let adapted = summary.results.iter().find(|result| result.name == ADAPTED);
-        ModelCard {
+        let trained = folder.file(FINAL);
+        let missing = || FolderError::Io {
+            action: "read",
+            path: trained.join(MODEL_CARD),
+            source: std::io::ErrorKind::NotFound.into(),
+        };
+        Ok(ModelCard {
             network: "trained.toml".to_owned(),
             weights: "weights.safetensors".to_owned(),
-            normalisation: self.images.normalisation().clone(),
-            classes: self.images.class_names().to_vec(),
-            data: self.options.data.clone(),
-            validation_accuracy: None,
-            test_accuracy: adapted.map_or(0.0, NetworkResult::accuracy),
             latency,
-        }
+            ..ModelCard::read(&trained)?.ok_or_else(missing)?
+        })
     }
 
     /// The network to start from, with its test.
