@@ -46,6 +46,22 @@ fn weights_that_are_no_numbers_are_not_exported() {
     }
 }
 
+#[rstest]
+#[case::elsewhere(r#""network.toml""#, r#""../tiny.toml""#, &["run/model.json names the file", "../tiny.toml", "does not lie beside it"])]
+#[case::absolute(r#""last.safetensors""#, r#""/dev/null""#, &["names the file", "/dev/null"])]
+#[case::classes(r#""3""#, r#""3", "4""#, &["run/model.json names 5 classes, and tiny has 4"])]
+fn a_card_of_something_else_is_told(#[case] good: &str, #[case] bad: &str, #[case] says: &[&str]) {
+    let place = Place::new();
+    place.train("tiny.toml", "run");
+    let card = std::fs::read_to_string(place.path("run/model.json")).expect("a card");
+    assert!(card.contains(good), "{card}");
+    place.write("run/model.json", &card.replacen(good, bad, 1));
+    for format in ["onnx", "safetensors", "timm"] {
+        assert_says(&said(place.export(&["run", "--format", format, "--out", "out"]), 1), says);
+        assert!(!place.path("out").exists(), "something was written");
+    }
+}
+
 #[test]
 fn a_damaged_card_is_told() {
     let place = Place::new();

@@ -37,6 +37,14 @@ pub enum SourceError {
     Read(#[from] ReadError),
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A card that names a file somewhere else.
+    #[error("{} names the file {name:?}, which does not lie beside it", path.display())]
+    #[diagnostic(help("a run writes plain names; call its command again to have the card written anew"))]
+    Elsewhere { path: PathBuf, name: String },
+    /// A card of another network.
+    #[error("{} names {named} classes, and {network} has {classes}", path.display())]
+    #[diagnostic(help("call the command of the run again to have the card written anew"))]
+    OtherClasses { path: PathBuf, named: usize, network: String, classes: u32 },
     /// A folder without a trained network.
     #[error("{} holds no trained network", path.display())]
     #[diagnostic(help(
@@ -80,7 +88,16 @@ impl Source {
     }
 
     fn of_card(folder: &Path, card: ModelCard, notes: Vec<String>) -> Result<Self, SourceError> {
+        let path = folder.join(MODEL_CARD);
+        let is_plain = |name: &str| Path::new(name).file_name() == Some(name.as_ref());
+        if let Some(name) = [&card.network, &card.weights].into_iter().find(|name| !is_plain(name)) {
+            return Err(SourceError::Elsewhere { path, name: name.clone() });
+        }
         let spec = spec::load(&folder.join(&card.network).to_string_lossy())?;
+        let (named, classes) = (card.classes.len(), spec.classes);
+        if named != classes as usize {
+            return Err(SourceError::OtherClasses { path, named, network: spec.name, classes });
+        }
         let values = load_values(LayerGraph::lower(&spec), &folder.join(&card.weights))?;
         Ok(Self { spec, values, card: Some(card), folder: Some(folder.to_owned()), notes })
     }
