@@ -12,14 +12,18 @@ pub mod diagnostic;
 pub mod differences;
 pub mod export;
 pub mod graph;
+pub mod journal;
 pub mod kernels;
 pub mod latency;
+#[cfg(any(feature = "tract", feature = "ort"))]
+pub mod measure;
 pub mod netadapt;
 pub mod nn;
 pub mod onnx;
 pub mod plan;
 pub mod pytorch;
 pub mod report;
+pub mod robust;
 pub mod run;
 #[cfg(any(feature = "tract", feature = "ort"))]
 pub mod runtime;
@@ -27,6 +31,7 @@ pub mod search;
 pub mod seed;
 pub mod space;
 pub mod spec;
+pub mod stopwatch;
 pub mod text_file;
 pub mod train;
 pub mod whole_file;

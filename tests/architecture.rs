@@ -6,6 +6,7 @@ use std::path::Path;
 const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["run"],
+    &["measure"],
     &["export", "netadapt", "report", "search", "train"],
     &["pytorch"],
     &["nn", "data", "latency"],
@@ -13,8 +14,8 @@ const LAYERS: &[&[&str]] = &[
     &["graph"],
     &["space"],
     &["spec"],
-    &["kernels", "text_file"],
-    &["cholesky", "diagnostic", "differences", "onnx", "runtime", "whole_file", "seed"],
+    &["kernels", "runtime", "text_file"],
+    &["cholesky", "diagnostic", "differences", "journal", "onnx", "whole_file", "seed", "robust", "stopwatch"],
 ];
 
 fn layer(module: &str) -> Option<usize> {

@@ -175,10 +175,19 @@ impl LatencyUnit {
 impl LayerGraph {
     /// The fused operators of a block, in order.
     pub fn operator_units<'a>(&'a self, span: &'a BlockSpan) -> impl Iterator<Item = LatencyUnit> + 'a {
+        self.units_with_nodes(span).map(|(unit, _)| unit)
+    }
+
+    /// The fused operators of a block, in order, each with its nodes.
+    pub fn units_with_nodes<'a>(
+        &'a self,
+        span: &'a BlockSpan,
+    ) -> impl Iterator<Item = (LatencyUnit, &'a [Node])> + 'a {
         let nodes = self.nodes_of(span);
         nodes.iter().enumerate().filter_map(move |(at, node)| {
-            let activation = fused_activation(&nodes[at + 1..]);
-            self.operator_unit(node, span.place, activation)
+            let fused = nodes[at + 1..].iter().take_while(|node| Self::is_fused_into_previous(&node.op)).count();
+            let nodes = &nodes[at..=at + fused];
+            Some((self.operator_unit(node, span.place, fused_activation(nodes))?, nodes))
         })
     }
 
@@ -207,13 +216,11 @@ impl LayerGraph {
     }
 }
 
-/// The activation that a runtime fuses into the operator before `rest`.
-fn fused_activation(rest: &[Node]) -> Option<Activation> {
-    rest.iter().take_while(|node| LayerGraph::is_fused_into_previous(&node.op)).find_map(|node| {
-        match node.op {
-            Operator::Activate(op) => Some(op.0),
-            _ => None,
-        }
+/// The activation among the nodes that a runtime fuses.
+fn fused_activation(nodes: &[Node]) -> Option<Activation> {
+    nodes.iter().find_map(|node| match node.op {
+        Operator::Activate(op) => Some(op.0),
+        _ => None,
     })
 }
 

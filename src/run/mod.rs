@@ -5,7 +5,7 @@ mod executor;
 #[cfg(feature = "export")]
 pub mod export;
 mod folder;
-mod journal;
+
 mod model_card;
 pub mod netadapt;
 mod observer;
@@ -24,7 +24,7 @@ mod training_options;
 mod training_report;
 
 pub use folder::{FolderError, RunFolder};
-pub use journal::{Journal, JournalError};
+
 pub use model_card::{CardLatency, MODEL_CARD, ModelCard};
 pub use netadapt::{FinalTraining, NetadaptEvent, NetadaptOptions, NetadaptProgress};
 pub use observer::{Event, JsonLines, Observer, Progress, Silent};

@@ -9,7 +9,7 @@ use miette::Diagnostic;
 use super::derived;
 use super::executor::run_in_order;
 use super::folder::{FolderError, RunFolder};
-use super::journal::{Journal, JournalError};
+use crate::journal::{Journal, JournalError};
 use super::observer::{Event, Observer};
 use super::options::{Inputs, SearchOptions};
 use super::problem::LatencyProblem;

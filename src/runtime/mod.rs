@@ -4,6 +4,7 @@
 
 #[cfg(feature = "ort")]
 mod onnx_runtime;
+mod profile;
 #[cfg(feature = "tract")]
 mod tract;
 
@@ -12,21 +13,49 @@ pub use onnx_runtime::OnnxRuntime;
 #[cfg(feature = "tract")]
 pub use tract::Tract;
 
+pub use profile::Profile;
+
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Shape of a batch of images, `[n, c, h, w]`.
 pub type ImageShape = [usize; 4];
 
-/// Something that runs models.
+/// Something that runs models, with one thread unless it was made for more.
 pub trait Runtime {
-    /// Its name and version, for people.
-    fn name(&self) -> String;
+    /// Its name, for people.
+    fn name(&self) -> &'static str;
 
-    /// Makes a model ready to run on batches of a shape, with one thread.
+    /// Its version.
+    fn version(&self) -> &str;
+
+    /// Makes a model ready to run on batches of a shape.
     ///
     /// # Errors
     /// If the runtime does not take the model.
     fn load(&self, model: &[u8], shape: ImageShape) -> Result<Box<dyn Session>, RuntimeError>;
+
+    /// How long every operator takes in each of some passes over the images `[n, c, h, w]`, after others that nobody
+    /// times.
+    ///
+    /// # Errors
+    /// If the runtime does not take the model, or fails.
+    fn profile(
+        &self,
+        model: &[u8],
+        shape: ImageShape,
+        images: &[f32],
+        passes: Passes,
+    ) -> Result<Profile, RuntimeError>;
+}
+
+/// Passes over the same images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passes {
+    /// First ones, which nobody times.
+    pub warm_up: usize,
+    /// Timed ones.
+    pub timed: usize,
 }
 
 /// A model ready to run.
@@ -36,6 +65,13 @@ pub trait Session {
     /// # Errors
     /// If the runtime fails.
     fn run(&mut self, images: &[f32]) -> Result<Vec<Vec<f32>>, RuntimeError>;
+
+    /// Time of each of some passes over the images: from the call of the runtime to its return, without the making of
+    /// its inputs or the reading of its outputs.
+    ///
+    /// # Errors
+    /// If the runtime fails.
+    fn time(&mut self, images: &[f32], passes: Passes) -> Result<Vec<Duration>, RuntimeError>;
 }
 
 /// A runtime could not do its work.

@@ -12,7 +12,6 @@ mod gaps;
 mod mixed;
 mod monotone;
 mod outliers;
-mod robust;
 mod scale;
 mod spread;
 #[cfg(test)]

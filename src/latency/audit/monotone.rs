@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::content::{Content, Measured, channels, describe, sisterhood};
-use super::robust::Robust;
+use crate::robust::Robust;
 use super::{Finding, FindingKind, Severity};
 use crate::graph::{LatencyUnit, UnitFamily};
 use crate::latency::table;

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::content::{Content, Measured, sisterhood};
 use super::floor;
-use super::robust::{Robust, median};
+use crate::robust::{Robust, median};
 use super::{Finding, FindingKind, Severity};
 use crate::graph::UnitFamily;
 use crate::latency::interpolate::{ChannelModel, Sample};

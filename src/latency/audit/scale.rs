@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::content::{Content, Measured};
-use super::robust::median;
+use crate::robust::median;
 use super::{Finding, FindingKind, Severity};
 use crate::graph::UnitKind;
 

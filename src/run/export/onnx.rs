@@ -73,7 +73,7 @@ impl OnnxExport<'_> {
         for runtime in self.runtimes.all() {
             (self.stage)(&format!("running it in {} on {} images", runtime.name(), loader.images()));
             let proof = self.prove(source, runtime, &model, &loader)?;
-            let by = runtime.name();
+            let by = runtime.name().to_owned();
             proofs.push(RunProof { proof: proof.within_tolerance(&by)?, by });
         }
         Ok(ExportReport { files: pending.keep()?, proofs, int8: None, notes: source.notes.clone() })
@@ -109,7 +109,7 @@ impl OnnxExport<'_> {
             bytes: model.len() as u64,
         };
         let report = Int8Report {
-            by: runtime.name(),
+            by: runtime.name().to_owned(),
             images: loader.images(),
             calibration_images,
             equalised,

@@ -9,7 +9,7 @@ use crate::data::DataError;
 use crate::nn::WeightsError;
 use crate::report::ReportError;
 use crate::run::folder::FolderError;
-use crate::run::journal::JournalError;
+use crate::journal::JournalError;
 use crate::run::training::TrainingRunError;
 use crate::train::TrainError;
 

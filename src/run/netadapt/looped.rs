@@ -11,7 +11,7 @@ use super::record::{IterationRecord, Line, ProposalRecord, ProposalState, SeedRe
 use super::run::NetadaptRun;
 use crate::netadapt::{Adaptation, AdaptationOptions, Problem, Round};
 use crate::run::folder::RunFolder;
-use crate::run::journal::Journal;
+use crate::journal::Journal;
 
 const JOURNAL: &str = "iterations.jsonl";
 

@@ -1,7 +1,7 @@
-//! Location and scale that single bad numbers do not move.
+//! Location and scale that single bad numbers do not move, and ranks instead of numbers.
 
 /// The median; `None` of nothing.
-pub(super) fn median(values: &[f64]) -> Option<f64> {
+pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
@@ -17,7 +17,7 @@ const STDDEV_OVER_MAD: f64 = 1.4826;
 
 /// Median and median absolute deviation of some values.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Robust {
+pub struct Robust {
     pub median: f64,
     mad: f64,
 }

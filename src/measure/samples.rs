@@ -1,0 +1,91 @@
+//! Times of one unit, and what they say.
+
+use serde::Serialize;
+
+use crate::robust::{Robust, median};
+
+/// What some times of a unit say.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Summary {
+    /// The median.
+    pub median_ms: f64,
+    /// Bounds of the median with a confidence of 95 % or more, by order statistics (Conover 1999, section 3.2): they
+    /// hold for any distribution.
+    pub median_within_ms: [f64; 2],
+    /// Standard deviation of one time, from the median absolute deviation.
+    pub stddev_ms: f64,
+    /// Number of times.
+    pub count: usize,
+    /// Times with a modified z-score above 3.5 (Iglewicz and Hoaglin 1993).
+    pub outliers: usize,
+}
+
+const OUTLIER_Z: f64 = 3.5;
+
+impl Summary {
+    /// Of at least one time.
+    pub fn of(times_ms: &[f64]) -> Option<Self> {
+        let robust = Robust::of(times_ms)?;
+        let mut sorted = times_ms.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let count = sorted.len();
+        let below = rank_below_median(count);
+        Some(Self {
+            median_ms: median(times_ms)?,
+            median_within_ms: [sorted[below], sorted[count - 1 - below]],
+            stddev_ms: robust.stddev(),
+            count,
+            outliers: sorted.iter().filter(|time| robust.z_score(**time).abs() > OUTLIER_Z).count(),
+        })
+    }
+
+    /// Half the width of the median's bounds over the median.
+    pub fn relative_error(&self) -> f64 {
+        let [low, high] = self.median_within_ms;
+        (high - low) / 2.0 / self.median_ms
+    }
+}
+
+/// The largest rank (from 0) whose value is below the median with a probability of 97.5 % or more: as many of `count`
+/// times fall below the median as heads fall in `count` tosses.
+fn rank_below_median(count: usize) -> usize {
+    if count > 1000 {
+        // The binomial distribution is normal by then, and its smallest probability no longer a number.
+        return (count as f64 / 2.0 - 0.98 * (count as f64).sqrt()) as usize - 1;
+    }
+    let mut probability = 0.5_f64.powi(count as i32);
+    let mut sum = 0.0;
+    for rank in 0..count / 2 {
+        sum += probability;
+        if sum > 0.025 {
+            return rank.saturating_sub(1);
+        }
+        probability *= (count - rank) as f64 / (rank + 1) as f64;
+    }
+    (count / 2).saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ranks of the 95 % interval in tables of the sign test: 2nd and 9th of 10, 6th and 15th of 20.
+    #[test]
+    fn ranks_are_those_of_the_sign_test() {
+        for (count, rank) in [(1, 0), (5, 0), (6, 0), (10, 1), (20, 5), (30, 9), (100, 39), (1100, 516)] {
+            assert_eq!(rank_below_median(count), rank, "{count}");
+        }
+    }
+
+    #[test]
+    fn one_wild_time_is_flagged_and_changes_little() {
+        let mut times: Vec<f64> = (0..20).map(|i| 1.0 + 0.001 * f64::from(i)).collect();
+        let calm = Summary::of(&times).unwrap();
+        times[19] = 50.0;
+        let wild = Summary::of(&times).unwrap();
+        assert_eq!((calm.outliers, wild.outliers, wild.count), (0, 1, 20));
+        assert_eq!((calm.median_ms, calm.median_within_ms), (wild.median_ms, wild.median_within_ms));
+        assert!(calm.relative_error() < 0.006);
+        assert_eq!(Summary::of(&[]), None);
+    }
+}
