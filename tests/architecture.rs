@@ -6,15 +6,15 @@ use std::path::Path;
 const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["run"],
-    &["export", "netadapt", "report", "search", "train"],
+    &["netadapt", "report", "search", "train"],
     &["pytorch"],
     &["nn", "data", "latency"],
-    &["plan"],
+    &["export", "plan"],
     &["graph"],
     &["space"],
     &["spec"],
     &["kernels", "text_file"],
-    &["cholesky", "diagnostic", "differences", "onnx", "runtime", "whole_file", "seed"],
+    &["cholesky", "diagnostic", "differences", "onnx", "runtime", "seed", "terminal", "whole_file"],
 ];
 
 fn layer(module: &str) -> Option<usize> {
