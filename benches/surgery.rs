@@ -1,9 +1,9 @@
 //! Weight surgery: MobileNetV3-Large narrowed to three quarters of every width, and its channels' scores.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mbn::graph::LayerGraph;
+use mbn::graph::{LayerGraph, Values};
 use mbn::netadapt::{Channels, Importance, Surgery, channel_scores, most_important};
-use mbn::nn::{Parameters, Values};
+use mbn::nn::Parameters;
 use mbn::spec;
 use std::hint::black_box;
 

@@ -5,7 +5,7 @@
 
 /// `L⁻¹`, lower triangular, rows packed one after another (row `i` has `i + 1` entries).
 #[derive(Debug, Clone)]
-pub(crate) struct InverseCholesky {
+pub struct InverseCholesky {
     rows: Vec<f64>,
     size: usize,
 }
@@ -13,7 +13,7 @@ pub(crate) struct InverseCholesky {
 impl InverseCholesky {
     /// Factors the matrix whose lower triangle is `entry(row, column)` and whose eigenvalues are at least `floor`
     /// (the variance of the noise); a pivot that rounding brought below `floor` is put back on it.
-    pub(crate) fn of(size: usize, floor: f64, entry: impl Fn(usize, usize) -> f64) -> Self {
+    pub fn of(size: usize, floor: f64, entry: impl Fn(usize, usize) -> f64) -> Self {
         let mut rows = Vec::with_capacity(start(size));
         for row in 0..size {
             rows.extend((0..=row).map(|column| entry(row, column)));
@@ -23,7 +23,7 @@ impl InverseCholesky {
     }
 
     /// `L⁻¹ v`; its squared length is `vᵀ K⁻¹ v`.
-    pub(crate) fn whiten(&self, vector: &[f64]) -> Vec<f64> {
+    pub fn whiten(&self, vector: &[f64]) -> Vec<f64> {
         (0..self.size)
             .map(|row| {
                 let entries = self.row(row);
@@ -33,7 +33,7 @@ impl InverseCholesky {
     }
 
     /// `K⁻¹ v`.
-    pub(crate) fn solve(&self, vector: &[f64]) -> Vec<f64> {
+    pub fn solve(&self, vector: &[f64]) -> Vec<f64> {
         let mut solution = vec![0.0; self.size];
         for (row, white) in self.whiten(vector).into_iter().enumerate() {
             add_scaled(&mut solution[..=row], white, self.row(row));
@@ -42,7 +42,7 @@ impl InverseCholesky {
     }
 
     /// The diagonal of `K⁻¹`.
-    pub(crate) fn inverse_diagonal(&self) -> Vec<f64> {
+    pub fn inverse_diagonal(&self) -> Vec<f64> {
         let mut diagonal = vec![0.0; self.size];
         for row in 0..self.size {
             for (sum, entry) in diagonal.iter_mut().zip(self.row(row)) {
@@ -53,7 +53,7 @@ impl InverseCholesky {
     }
 
     /// Logarithm of the determinant of `K`.
-    pub(crate) fn log_determinant(&self) -> f64 {
+    pub fn log_determinant(&self) -> f64 {
         -2.0 * (0..self.size).map(|row| self.rows[start(row + 1) - 1].ln()).sum::<f64>()
     }
 
@@ -101,7 +101,7 @@ fn invert(rows: &[f64], size: usize) -> Vec<f64> {
 }
 
 /// Dot product in eight running sums, which lets the compiler vectorise it without changing the result from run to run.
-pub(crate) fn dot(left: &[f64], right: &[f64]) -> f64 {
+pub fn dot(left: &[f64], right: &[f64]) -> f64 {
     const LANES: usize = 8;
     let mut sums = [0.0; LANES];
     let (left_lanes, left_rest) = left.as_chunks::<LANES>();

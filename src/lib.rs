@@ -5,33 +5,42 @@
 //! [`graph::LayerGraph`] (operators with shapes) and [`nn::Network`]
 //! (parameters with forward and backward). `docs/architecture.md` draws the house.
 
-pub(crate) mod cholesky;
+pub mod cholesky;
 pub mod cli;
+#[cfg(feature = "train")]
 pub mod data;
 pub mod diagnostic;
 pub mod differences;
 pub mod export;
 pub mod graph;
 pub mod journal;
+#[cfg(feature = "train")]
 pub mod kernels;
 pub mod latency;
-#[cfg(any(feature = "tract", feature = "ort"))]
 pub mod measure;
+#[cfg(feature = "train")]
 pub mod netadapt;
+#[cfg(feature = "train")]
 pub mod nn;
 pub mod onnx;
+#[cfg(feature = "train")]
 pub mod plan;
+#[cfg(feature = "train")]
 pub mod pytorch;
+#[cfg(feature = "train")]
 pub mod report;
 pub mod robust;
+#[cfg(feature = "train")]
 pub mod run;
-#[cfg(any(feature = "tract", feature = "ort"))]
 pub mod runtime;
+#[cfg(feature = "train")]
 pub mod search;
 pub mod seed;
 pub mod space;
 pub mod spec;
 pub mod stopwatch;
+pub mod terminal;
 pub mod text_file;
+#[cfg(feature = "train")]
 pub mod train;
 pub mod whole_file;

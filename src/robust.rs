@@ -18,6 +18,7 @@ const STDDEV_OVER_MAD: f64 = 1.4826;
 /// Median and median absolute deviation of some values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Robust {
+    /// The median.
     pub median: f64,
     mad: f64,
 }

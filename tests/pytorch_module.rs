@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use candle_core::{Device, Tensor};
-use mbn::graph::LayerGraph;
-use mbn::nn::{Mode, Network, Values};
+use mbn::graph::{LayerGraph, Values};
+use mbn::nn::{Mode, Network};
 use mbn::pytorch::{ModuleNotes, module_state, module_text};
 use mbn::seed;
 use mbn::space;

@@ -16,6 +16,7 @@ use crate::run::export::{
     write_pytorch,
 };
 use crate::runtime::OnnxRuntime;
+use crate::terminal::say;
 use crate::whole_file::write_whole_file;
 
 /// Write a trained network for ONNX Runtime, tract, PyTorch, torchvision or timm. The
@@ -179,7 +180,7 @@ fn onnx(args: &ExportArgs, source: &Source, images: &Images, path: &Path) -> Res
         runtimes: &runtimes,
         stage: &|stage| {
             if !args.quiet && !args.json {
-                super::output::say(stage);
+                say(stage);
             }
         },
     };

@@ -3,19 +3,29 @@
 mod exit;
 #[cfg(feature = "export")]
 pub mod export;
+#[cfg(feature = "train")]
 pub mod inspect;
+#[cfg(feature = "train")]
 mod interrupt;
 pub mod latency;
+#[cfg(feature = "train")]
 pub mod netadapt;
 mod network_args;
 mod output;
+#[cfg(feature = "train")]
 mod run_args;
+#[cfg(feature = "train")]
 pub mod search;
+#[cfg(feature = "train")]
 pub mod train;
+#[cfg(feature = "train")]
 mod values;
+#[cfg(feature = "train")]
 mod weights_args;
 
 pub use exit::{Exit, report_error};
 pub use network_args::NetworkArgs;
+#[cfg(feature = "train")]
 pub use run_args::RunArgs;
+#[cfg(feature = "train")]
 pub use weights_args::WeightsArgs;

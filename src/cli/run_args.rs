@@ -1,8 +1,11 @@
 //! Arguments of every command that makes a run.
 
+use std::io::Stdout;
 use std::path::PathBuf;
 
 use clap::Args;
+
+use crate::run::{JsonLines, Observer, Silent};
 
 /// Seed, folder and output of a run.
 #[derive(Debug, Clone, Args)]
@@ -19,4 +22,21 @@ pub struct RunArgs {
     /// Print only the result
     #[arg(long, short, conflicts_with = "json")]
     pub quiet: bool,
+}
+
+impl RunArgs {
+    /// The listener that the options ask for: JSON lines on stdout, none, or progress for people.
+    pub(super) fn observer<E, P: Observer<E> + 'static>(
+        &self,
+        progress: impl FnOnce() -> P,
+    ) -> Box<dyn Observer<E>>
+    where
+        JsonLines<Stdout>: Observer<E>,
+    {
+        match (self.json, self.quiet) {
+            (true, _) => Box::new(JsonLines::new(std::io::stdout())),
+            (false, true) => Box::new(Silent),
+            (false, false) => Box::new(progress()),
+        }
+    }
 }

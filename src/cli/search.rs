@@ -7,7 +7,7 @@ use miette::{IntoDiagnostic, Report, miette};
 
 use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
-use super::output::{observer, print};
+use super::output::print;
 use super::{Exit, RunArgs, report_error};
 use crate::data::{self, DataSource};
 use crate::latency::{self, Budget, LatencyTable};
@@ -112,7 +112,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer = observer(&args.run, Progress::stderr);
+    let observer = args.run.observer(Progress::stderr);
     let run = SearchRun {
         options: &options,
         inputs: &inputs,

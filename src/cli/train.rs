@@ -8,7 +8,7 @@ use miette::{IntoDiagnostic, Report, miette};
 
 use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
-use super::output::{observer, print};
+use super::output::print;
 use super::values::share;
 use super::weights_args::{Start, read};
 use super::{Exit, NetworkArgs, RunArgs, WeightsArgs, report_error};
@@ -104,7 +104,7 @@ fn train(args: &TrainArgs) -> Result<Exit, Report> {
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer = observer(&args.run, TrainingProgress::stderr);
+    let observer = args.run.observer(TrainingProgress::stderr);
     let run = TrainingRun {
         options: &options,
         inputs: &inputs,

@@ -6,7 +6,6 @@ use rstest::rstest;
 
 use super::*;
 use crate::graph::LayerGraph;
-use crate::nn::{Network, Values};
 use crate::onnx::{GraphProto, ModelProto};
 use crate::spec::{self, NetworkSpec};
 
@@ -14,15 +13,9 @@ fn spec(name: &str) -> NetworkSpec {
     NetworkSpec { resolution: 32, classes: 5, ..spec::load(name).expect("shipped") }
 }
 
-fn values(spec: &NetworkSpec) -> Values {
-    Network::new(LayerGraph::lower(spec), 4)
-        .and_then(|network| network.parameters().values())
-        .expect("memory")
-}
-
 fn graph(name: &str) -> InferenceGraph {
-    let spec = spec(name);
-    InferenceGraph::new(&LayerGraph::lower(&spec), &values(&spec)).expect("all tensors")
+    let graph = LayerGraph::lower(&spec(name));
+    InferenceGraph::new(&graph, &graph.initial_values(4)).expect("all tensors")
 }
 
 /// A calibration in which every channel of every value ranges from -1 to its number + 1.

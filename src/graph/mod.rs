@@ -5,18 +5,22 @@
 
 mod channel_groups;
 mod cost;
+mod layout;
 mod lower;
 mod node;
 pub mod ops;
 mod shape;
 mod unit;
+mod values;
 
 pub use channel_groups::{ChannelGroup, ChannelGroups, GroupId};
 pub use cost::Cost;
+pub use layout::Layout;
 pub use lower::Surroundings;
 pub use node::{BlockSpan, Node, NodeId, Role};
 pub use shape::{Receptive, Shape};
 pub use unit::{LatencyUnit, UnitFamily, UnitKind};
+pub use values::Values;
 
 use ops::Operator;
 

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::surgery::for_each_tensor;
 use crate::graph::ops::{Axis, Operator};
-use crate::graph::{ChannelGroups, LayerGraph};
-use crate::nn::Values;
+use crate::graph::{ChannelGroups, LayerGraph, Values};
 
 /// A measure of a channel's importance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -10,8 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::ops::{Operation, Operator, Parameter};
-use crate::graph::{ChannelGroups, GroupId, LayerGraph};
-use crate::nn::Values;
+use crate::graph::{ChannelGroups, GroupId, LayerGraph, Values};
 
 /// The channels that a network kept of its original, for each group ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,8 +6,8 @@ use super::{
     smallest_reachable, uniform,
 };
 use crate::graph::ops::{Axis, Operation};
-use crate::graph::{ChannelGroups, LayerGraph};
-use crate::nn::{Engine, Mode, Network, Parameters, Values};
+use crate::graph::{ChannelGroups, LayerGraph, Values};
+use crate::nn::{Engine, Mode, Network, Parameters};
 use crate::seed;
 use crate::spec::{self, BlockSpec, NetworkSpec, Padding};
 

@@ -10,7 +10,7 @@ mod weights;
 
 pub use engine::Engine;
 pub use network::{Mode, Network};
-pub use parameters::{Parameters, TensorInfo, Values};
+pub use parameters::{Parameters, TensorInfo};
 pub use planned::PlannedNetwork;
 pub use tensor_file::{FileTensor, FloatFormat, TensorFileError, read_safetensors};
 pub use weights::{WeightsError, load_network, load_values, load_weights, save_weights, weight_bytes};

@@ -4,9 +4,9 @@
 //! plain path: every operator is a candle tensor operation with a gradient.
 
 use super::ops;
-use super::parameters::{Parameters, Values};
+use super::parameters::Parameters;
 use crate::graph::ops::{BatchNorm, Operator};
-use crate::graph::{LayerGraph, Node, Receptive, Shape};
+use crate::graph::{LayerGraph, Node, Receptive, Shape, Values};
 use crate::kernels::{self, Window};
 use crate::plan;
 use candle_core::{DType, Device, Result, Tensor};

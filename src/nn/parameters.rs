@@ -1,14 +1,11 @@
-//! The tensors of a network by path, each drawn from its own generator.
+//! The tensors of a network by path, as candle holds them.
 
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Result, Tensor, Var};
-use rand::distr::Distribution;
-use rand_distr::Normal;
 
-use crate::graph::LayerGraph;
-use crate::graph::ops::{Initial, Parameter};
-use crate::seed;
+use crate::graph::ops::Parameter;
+use crate::graph::{LayerGraph, Values};
 
 /// A tensor of a network and how training treats it.
 #[derive(Debug, Clone)]
@@ -21,9 +18,6 @@ pub struct TensorInfo {
     pub decayed: bool,
 }
 
-/// Values of tensors by path.
-pub type Values = BTreeMap<String, Vec<f32>>;
-
 /// All tensors of a network, by path (`blocks.3.expand.weight`).
 #[derive(Debug, Clone)]
 pub struct Parameters {
@@ -31,13 +25,12 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Fresh tensors for a graph. Each is drawn by its name, so that equal
-    /// layers of different networks start equal under one seed.
+    /// Fresh tensors for a graph, see [`Parameter::initial_values`].
     ///
     /// # Errors
     /// If candle cannot make a tensor.
     pub fn initial(graph: &LayerGraph, seed: u64) -> Result<Self> {
-        Self::make(graph, |name, parameter| initial_values(name, parameter, seed))
+        Self::make(graph, |name, parameter| Ok(parameter.initial_values(name, seed)))
     }
 
     /// Tensors for a graph with these values.
@@ -85,44 +78,5 @@ impl Parameters {
     /// All tensors in the order of their paths.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &TensorInfo)> {
         self.tensors.iter().map(|(name, info)| (name.as_str(), info))
-    }
-}
-
-fn initial_values(name: &str, parameter: &Parameter, seed: u64) -> Result<Vec<f32>> {
-    let count = parameter.shape.iter().product();
-    match parameter.initial {
-        Initial::Constant(value) => Ok(vec![value as f32; count]),
-        Initial::Normal(stddev) => {
-            let normal = Normal::new(0.0, stddev).map_err(candle_core::Error::wrap)?;
-            let rng = seed::rng(seed, &format!("init {name}"), 0);
-            Ok(normal.sample_iter(rng).take(count).map(|value: f64| value as f32).collect())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spec;
-
-    #[test]
-    fn tensors_are_those_of_the_graph_and_depend_on_name_and_seed_only() {
-        let graph = LayerGraph::lower(&spec::load("mobilenet_v3_small").expect("shipped"));
-        let parameters = Parameters::initial(&graph, 7).expect("memory");
-        let trained: usize =
-            parameters.iter().filter(|(_, t)| t.trained).map(|(_, t)| t.var.elem_count()).sum();
-        assert_eq!(trained, 2_542_856);
-        let again = Parameters::initial(&graph, 7).expect("memory");
-        let other = Parameters::initial(&graph, 8).expect("memory");
-        let values = |p: &Parameters, name: &str| {
-            p.get(name).expect(name).flatten_all().and_then(|t| t.to_vec1::<f32>()).expect(name)
-        };
-        let name = "blocks.4.expand.weight";
-        assert_eq!(values(&parameters, name), values(&again, name));
-        assert_ne!(values(&parameters, name), values(&other, name));
-        assert_ne!(
-            values(&parameters, "blocks.5.expand.weight"),
-            values(&parameters, "blocks.4.project.weight")
-        );
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor, Var};
 
 use super::tensor_file::{FileTensor, read_safetensors};
-use super::{Network, Parameters, Values};
-use crate::graph::LayerGraph;
+use super::{Network, Parameters};
+use crate::graph::{LayerGraph, Values};
 use crate::whole_file::{read_whole_file, write_whole_file};
 
 /// Weights could not be saved or do not belong to the network.

@@ -5,12 +5,11 @@ use std::path::PathBuf;
 
 use miette::Diagnostic;
 
-use super::layout::Layout;
 use super::names::{Content, NamedTensor, Unnamed};
 use super::origin::Origin;
 use super::weights_file::WeightsFile;
-use crate::graph::LayerGraph;
-use crate::nn::{FileTensor, Parameters, Values};
+use crate::graph::{LayerGraph, Layout, Values};
+use crate::nn::{FileTensor, Parameters};
 use crate::spec::{NetworkSpec, Padding, Place};
 
 /// The first convolution's weights, whose path only networks of this program have.

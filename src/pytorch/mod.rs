@@ -6,7 +6,6 @@
 
 mod families;
 mod import;
-mod layout;
 mod module;
 mod names;
 mod origin;
@@ -15,7 +14,6 @@ mod twin;
 mod weights_file;
 
 pub use import::{ImportError, Imported, import};
-pub use layout::Layout;
 pub use module::{ModuleError, ModuleNotes, module_state, module_text};
 pub use names::{BATCH_COUNT, Content, Module, NamedTensor, TensorNames, Unnamed};
 pub use origin::{Origin, Package};

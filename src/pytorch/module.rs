@@ -21,8 +21,7 @@ use serde::Serialize;
 use super::names::TensorNames;
 use super::state_dict::{StateDictError, state_dict};
 use crate::data::Normalisation;
-use crate::graph::LayerGraph;
-use crate::nn::Values;
+use crate::graph::{LayerGraph, Values};
 use crate::spec::{NetworkSpec, Place};
 
 pub use error::ModuleError;

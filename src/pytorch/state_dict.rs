@@ -1,11 +1,11 @@
 //! The state dict of a PyTorch module from a network's values.
 
+use crate::graph::Values;
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
 
 use super::names::{Content, NamedTensor, TensorNames, Unnamed};
-use crate::nn::Values;
 
 /// Values do not fill the tensors of a module.
 #[derive(Debug, thiserror::Error)]

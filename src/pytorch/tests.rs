@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::{Content, ImportError, Origin, WeightsFile, import, state_dict};
-use crate::graph::LayerGraph;
-use crate::nn::{FileTensor, Network, Values};
+use crate::graph::{LayerGraph, Values};
+use crate::nn::{FileTensor, Network};
 use crate::spec::{self, NetworkSpec, WidthRule};
 
 fn values(spec: &NetworkSpec, seed: u64) -> Values {

@@ -14,7 +14,6 @@ mod problem;
 mod proxy;
 mod record;
 pub mod search;
-mod terminal;
 mod threads;
 pub mod training;
 mod training_figures;

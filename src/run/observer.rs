@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::record::{FinalRecord, TrialRecord, TrialState};
-use super::terminal::Terminal;
+use crate::terminal::Terminal;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -18,8 +18,8 @@ use super::training_observer::TrainingEvent;
 use super::training_options::TrainingOptions;
 use super::training_report::{self, TestReport};
 use crate::data::{DataError, Loader, Waits};
-use crate::graph::LayerGraph;
-use crate::nn::{Network, Values, WeightsError, load_network, save_weights};
+use crate::graph::{LayerGraph, Values};
+use crate::nn::{Network, WeightsError, load_network, save_weights};
 use crate::report::ReportError;
 use crate::spec::NetworkSpec;
 use crate::train::{

@@ -5,9 +5,9 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::observer::{JsonLines, Observer, human};
-use super::terminal::Terminal;
 use super::training_report::TestReport;
 use crate::data::Waits;
+use crate::terminal::Terminal;
 use crate::train::{EpochRecord, StepReport};
 
 /// Something that happened in a training.

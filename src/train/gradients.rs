@@ -2,8 +2,9 @@
 
 use super::{Control, Recipe, TrainError};
 use crate::data::Loader;
+use crate::graph::Values;
 use crate::kernels::cross_entropy::{Targets, loss_and_gradient};
-use crate::nn::{Engine, Mode, Network, Values};
+use crate::nn::{Engine, Mode, Network};
 
 /// The mean gradient of all trained tensors over the first `batches` batches, without augmentation and
 /// smoothing.

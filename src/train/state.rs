@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{TrainError, Trainer};
-use crate::nn::{Values, ops};
+use crate::graph::Values;
+use crate::nn::ops;
 
 /// What decides how a training goes on, without its place in the schedule.
 ///

@@ -2,8 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use mbn::export::{Batch, InferenceGraph, OnnxOptions, onnx_model};
-use mbn::graph::LayerGraph;
-use mbn::nn::{Mode, Network, Values};
+use mbn::graph::{LayerGraph, Values};
+use mbn::nn::{Mode, Network};
 use mbn::runtime::{Runtime, Tract};
 use mbn::seed;
 use mbn::spec::NetworkSpec;

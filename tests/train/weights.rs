@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use assert_cmd::Command;
-use mbn::graph::LayerGraph;
-use mbn::nn::{Network, Values, save_weights};
+use mbn::graph::{LayerGraph, Values};
+use mbn::nn::{Network, save_weights};
 use mbn::pytorch::{Package, state_dict};
 use mbn::spec::{BatchNormSpec, NetworkSpec, Padding};
 use rstest::rstest;

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use miette::{Diagnostic, Report};
 
 use super::network::{LayerReport, NetworkReport, millions};
-use crate::cli::output::say;
 use crate::latency::RowSource;
 use crate::report::{
     DrawnLatency, DrawnLayer, FigureFormat, LatencyBasis, NetworkDrawing, Nonlinearity, Operation,
     ReportError, write_figure_as,
 };
 use crate::spec::{Activation, BlockSpec, Slot};
+use crate::terminal::say;
 
 /// A file for one figure.
 #[derive(Debug, Clone)]

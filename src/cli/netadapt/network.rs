@@ -6,7 +6,7 @@ use miette::{IntoDiagnostic, Report, miette};
 
 use super::{Controls, NetadaptArgs};
 use crate::cli::interrupt::stop_on_ctrl_c;
-use crate::cli::output::{observer, print};
+use crate::cli::output::print;
 use crate::cli::weights_args::Start;
 use crate::cli::{Exit, report_error};
 use crate::data::{Augment, DataSource};
@@ -82,7 +82,7 @@ fn adapt(
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer = observer(&args.run, NetadaptProgress::stderr);
+    let observer = args.run.observer(NetadaptProgress::stderr);
     let cost_label = match options.budget.resource {
         Resource::Latency => format!("predicted latency on {}, ms", table.header.device()),
         Resource::Madds => "million multiply-adds".to_owned(),

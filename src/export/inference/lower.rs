@@ -2,9 +2,7 @@
 
 use super::{Conv, InferenceGraph, Layer, Linear, Norm, Op, ValueId};
 use crate::graph::ops::{self, Operation, Operator};
-use crate::graph::{LayerGraph, Node, Receptive, Shape};
-use crate::nn::Values;
-use crate::pytorch::Layout;
+use crate::graph::{LayerGraph, Layout, Node, Receptive, Shape, Values};
 use crate::spec::{Activation, Padding};
 
 /// The network has no such tensor.

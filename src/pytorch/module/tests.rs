@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::nn::{Network, Values};
+use crate::graph::Values;
+use crate::nn::Network;
 use crate::spec::{self, Padding};
 
 fn network(stem: &str, blocks: &[&str], head: &[&str]) -> NetworkSpec {

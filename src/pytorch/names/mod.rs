@@ -7,9 +7,8 @@ mod torchvision;
 
 use std::convert::Infallible;
 
-use super::layout::Layout;
 use crate::graph::ops::{Operation, Operator};
-use crate::graph::{BlockSpan, LayerGraph, Node};
+use crate::graph::{BlockSpan, LayerGraph, Layout, Node};
 use crate::spec::Place;
 
 /// The last part of the name of batch norm's count of batches, which PyTorch keeps and nothing reads.

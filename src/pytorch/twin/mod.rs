@@ -12,8 +12,7 @@ use candle_core::Tensor;
 use super::names::{TensorNames, Unnamed};
 use super::origin::Package;
 use super::state_dict::{StateDictError, state_dict};
-use crate::graph::LayerGraph;
-use crate::nn::Values;
+use crate::graph::{LayerGraph, Values};
 use crate::spec::{NetworkSpec, Place};
 
 /// The call of a package that builds a network: the same function of the same tensors, in training too.

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 
 use super::error::ExportError;
 use crate::data::Batch;
-use crate::graph::LayerGraph;
-use crate::nn::{Engine, Mode, Network, Values};
+use crate::graph::{LayerGraph, Values};
+use crate::nn::{Engine, Mode, Network};
 use crate::runtime::{ImageShape, Runtime, Session};
 use crate::spec::NetworkSpec;
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
-use crate::graph::LayerGraph;
-use crate::nn::{Values, WeightsError, load_values};
+use crate::graph::{LayerGraph, Values};
+use crate::nn::{WeightsError, load_values};
 use crate::pytorch::Imported;
 use crate::run::{FolderError, MODEL_CARD, ModelCard};
 use crate::spec::{self, NetworkSpec};

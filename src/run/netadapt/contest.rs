@@ -11,12 +11,12 @@ use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 
 use crate::data::{DataError, Loader};
-use crate::graph::{ChannelGroups, LayerGraph};
+use crate::graph::{ChannelGroups, LayerGraph, Values};
 use crate::netadapt::{
     Channels, Contestant, Importance, NetworkProblem, Problem, Proposal, Reference, Round, Surgery,
     channel_scores, losers, most_important,
 };
-use crate::nn::{Network, Values};
+use crate::nn::Network;
 use crate::run::executor::run_in_order;
 use crate::run::training_images::TrainingImages;
 use crate::train::{Control, Recipe, TrainError, Trainer, TrainingState, mean_gradients};

@@ -9,7 +9,7 @@ use super::record::{IterationRecord, ProposalState, SeedRecord};
 use super::summary::Summary;
 use crate::netadapt::{Phase, Resource};
 use crate::run::observer::{JsonLines, Observer, human};
-use crate::run::terminal::Terminal;
+use crate::terminal::Terminal;
 
 /// Something that happened in an adaptation.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,4 +1,4 @@
-//! How a tensor lies in memory here (NHWC) and in PyTorch (NCHW).
+//! How a tensor lies in memory here (NHWC) and in PyTorch and ONNX (NCHW).
 
 /// The order of a tensor's dimensions on both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
