@@ -51,6 +51,7 @@ const ROW: &str = "conv,224,224,3,16,3,2,relu,1.5\n";
 #[case::nan("conv,224,224,3,8,3,2,relu,NaN\n", &["table.csv:8:27", "impossible"])]
 #[case::microseconds("conv,224,224,3,8,3,2,relu,150000\n", &["table.csv:8", "implausible", "milliseconds"])]
 #[case::duplicate(ROW, &["table.csv:8:1", "repeats line 7"])]
+#[case::header_line("# folded: pool\n", &["table.csv:8:1", "`folded` behind the header", "before everything"])]
 #[case::short("conv,224,224,3\n", &["table.csv:8", "field"])]
 #[case::text("conv,224,224,three,8,3,2,relu,1\n", &["table.csv:8:14", "`three`", "c_in"])]
 #[case::unit("warp,224,224,3,8,3,2,relu,1\n", &["table.csv:8:1", "unknown unit `warp`"])]

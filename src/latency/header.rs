@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::calibration::{Calibration, parse_held_out};
 use crate::diagnostic::FileError;
 use crate::graph::UnitKind;
 
@@ -10,7 +11,7 @@ use crate::graph::UnitKind;
 const REQUIRED: [&str; 5] = ["device", "threads", "precision", "batch", "resolution"];
 
 /// All keys a table may state.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 16] = [
     "device",
     "runtime",
     "threads",
@@ -24,10 +25,16 @@ const KNOWN: [&str; 13] = [
     "source",
     "licence",
     "date",
+    "calibration",
+    "held_out",
+    "space",
 ];
 
+/// The keys that come from measuring whole networks.
+const LEARNED: [&str; 3] = ["calibration", "held_out", "space"];
+
 /// What a table says of its device and of how it was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TableHeader {
     /// Every line, by key.
     pub entries: BTreeMap<String, String>,
@@ -37,6 +44,11 @@ pub struct TableHeader {
     pub folded: Vec<UnitKind>,
     /// Whether rows hold for every activation.
     pub ignores_activation: bool,
+    /// What corrects the rows, where whole networks were measured.
+    pub calibration: Option<Calibration>,
+    /// Measured over predicted latency of networks that the calibration has not seen, from the smallest; empty where
+    /// there are none.
+    pub held_out: Vec<f64>,
 }
 
 impl TableHeader {
@@ -59,6 +71,7 @@ impl TableHeader {
         let mut lines = HeaderLines::default();
         let end = lines.read(file, text);
         let mut mistakes = lines.mistakes;
+        mistakes.extend(misplaced(file, text, end));
         for key in REQUIRED {
             if lines.entries.get(key).is_none_or(String::is_empty) {
                 mistakes.push(
@@ -76,9 +89,25 @@ impl TableHeader {
             resolutions: resolutions(&entries).map_err(|m| note("resolution", m)).unwrap_or_default(),
             folded: folded(&entries).map_err(|m| note("folded", m)).unwrap_or_default(),
             ignores_activation: ignores(&entries).map_err(|m| note("ignores", m)).unwrap_or_default(),
+            calibration: value(&entries, "calibration", str::parse)
+                .map_err(|m| note("calibration", m))
+                .unwrap_or_default(),
+            held_out: value(&entries, "held_out", parse_held_out)
+                .map_err(|m| note("held_out", m))
+                .unwrap_or_default()
+                .unwrap_or_default(),
             entries,
         };
         (header, mistakes)
+    }
+
+    /// The same without what was learned from whole networks.
+    #[must_use]
+    pub(super) fn uncalibrated(mut self) -> Self {
+        for key in LEARNED {
+            self.entries.remove(key);
+        }
+        Self { calibration: None, held_out: Vec::new(), ..self }
     }
 }
 
@@ -136,6 +165,39 @@ pub(super) fn known_entry(line: &str) -> Option<(&str, &str)> {
     key_and_value(line.strip_prefix('#')?).filter(|(key, _)| KNOWN.contains(key))
 }
 
+/// Header lines behind the header: nothing reads them.
+fn misplaced(file: &str, text: &str, end: usize) -> Vec<FileError> {
+    let mut mistakes = Vec::new();
+    let mut offset = end.min(text.len());
+    for line in text[offset..].split_inclusive('\n') {
+        if let Some((key, _)) = known_entry(line) {
+            let message = format!("a header line `{key}` behind the header");
+            let error = FileError::at(file, text, offset..offset + line.trim_end().len(), message);
+            mistakes.push(error.with_remedy(
+                "header lines stand before everything else; make one file for each device and setting",
+            ));
+        }
+        offset += line.len();
+    }
+    mistakes
+}
+
+/// Where the header line of a key stands.
+pub(super) fn entry_span(file: &str, text: &str, key: &str) -> Range<usize> {
+    let mut lines = HeaderLines::default();
+    lines.read(file, text);
+    lines.spans.remove(key).unwrap_or(0..0)
+}
+
+/// The value of a key that may be there, understood.
+fn value<T>(
+    entries: &BTreeMap<String, String>,
+    key: &str,
+    understand: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    entries.get(key).map(|text| understand(text)).transpose()
+}
+
 fn list<'a>(entries: &'a BTreeMap<String, String>, key: &str) -> impl Iterator<Item = &'a str> {
     entries.get(key).map_or("", String::as_str).split(',').map(str::trim).filter(|item| !item.is_empty())
 }
@@ -161,4 +223,35 @@ fn ignores(entries: &BTreeMap<String, String>) -> Result<bool, String> {
         ignored = true;
     }
     Ok(ignored)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::latency::LatencyTable;
+    use rstest::rstest;
+
+    const HEADER: &str = "# device: d\n# threads: 1\n# precision: float32\n# batch: 1\n# resolution: 224\n";
+    const ROWS: &str = "op,in_h,in_w,c_in,c_out,latency_ms\nadd,7,7,8,8,0.5\n";
+
+    #[rstest]
+    #[case::at_the_end(format!("{HEADER}{ROWS}# threads: 4\n"), 8, "threads")]
+    #[case::between_rows(format!("{HEADER}{ROWS}# folded: pool\nadd,7,7,9,9,0.5\n"), 8, "folded")]
+    #[case::behind_a_blank_line(format!("{HEADER}\n# ignores: activation\n{ROWS}"), 7, "ignores")]
+    #[case::behind_the_columns(format!("{ROWS}{HEADER}"), 3, "device")]
+    fn header_lines_that_nothing_reads_are_errors(
+        #[case] text: String,
+        #[case] line: usize,
+        #[case] key: &str,
+    ) {
+        let error = LatencyTable::parse("t.csv", &text).expect_err("misplaced").to_string();
+        assert_eq!(error, format!("t.csv:{line}:1: a header line `{key}` behind the header"));
+        let audit = crate::latency::audit::audit("t.csv", &text);
+        assert!(audit.findings.iter().any(|finding| finding.line == line), "{:?}", audit.findings);
+    }
+
+    #[test]
+    fn comments_between_rows_are_none_of_them() {
+        let text = format!("{HEADER}{ROWS}# measured at night\n# 12:30\nadd,7,7,9,9,0.5\n");
+        assert_eq!(LatencyTable::parse("t.csv", &text).expect("a table").len(), 2);
+    }
 }

@@ -3,11 +3,13 @@
 //! A table is one CSV file per device. The latency of a network is the base
 //! row plus the sum of its units: an exact row where there is one, otherwise
 //! an estimate from rows that differ only in channels, otherwise an error
-//! that names what is missing. [`audit`] looks for what is wrong or odd in a
+//! that names what is missing. [`Calibration`] corrects the rows of a table by
+//! what whole networks took. [`audit`] looks for what is wrong or odd in a
 //! table, [`foreign`] reads the tables of others.
 
 pub mod audit;
 mod budget;
+mod calibration;
 pub mod foreign;
 mod header;
 mod interpolate;
@@ -18,8 +20,11 @@ mod table;
 mod write;
 
 pub use budget::{Budget, BudgetError};
+pub use calibration::{
+    Calibration, Confidence, Interval, IntervalError, NegativeBase, Term, TermSums, held_out_text,
+};
 pub use header::TableHeader;
 pub use predict::{MissingRows, Prediction, RowSource, SpanLatency, UnitLatency};
-pub use shipped::{LATENCY_TABLES, load};
+pub use shipped::{LATENCY_TABLES, load, load_measured};
 pub use table::{LatencyTable, Row};
-pub use write::{TableRow, table_text};
+pub use write::{TableRow, table_text, with_entries};

@@ -18,3 +18,12 @@ pub fn load(name: &str) -> Result<LatencyTable, ReadError> {
     let (file, text) = read_text(name, "latency table", LATENCY_TABLES)?;
     Ok(LatencyTable::parse(&file, &text)?)
 }
+
+/// As [`load`], with the rows as they were measured: see [`LatencyTable::parse_measured`].
+///
+/// # Errors
+/// As [`load`].
+pub fn load_measured(name: &str) -> Result<LatencyTable, ReadError> {
+    let (file, text) = read_text(name, "latency table", LATENCY_TABLES)?;
+    Ok(LatencyTable::parse_measured(&file, &text)?)
+}

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{OnceLock, RwLock};
 
-use super::header::TableHeader;
+use super::calibration::Calibration;
+use super::header::{TableHeader, entry_span};
 use super::interpolate::{ChannelModel, FitError, Geometry, Sample, Structure};
 use super::predict::UnitLatency;
 use super::read::records;
@@ -58,18 +59,34 @@ pub struct LatencyTable {
 }
 
 impl LatencyTable {
-    /// Reads the text of a table; `file` names it in errors.
+    /// Reads the text of a table and corrects its rows by its calibration; `file` names it in errors.
     ///
     /// # Errors
     /// Header mistakes, unknown columns or units, missing or implausible
     /// numbers and repeated rows, each with its place in the file.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
         let header = TableHeader::parse(file, text)?;
+        let (mut base, mut rows) = distinct_rows(file, text, &header)?;
+        if let Some(calibration) = &header.calibration {
+            base = calibrated_base(file, text, calibration, base)?;
+            for (unit, row) in &mut rows {
+                *row = calibration.row(unit, *row);
+            }
+        }
+        Ok(Self::new(file, header, base, rows))
+    }
+
+    /// Reads the text of a table with its rows as they were measured, as if it had no calibration.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_measured(file: &str, text: &str) -> Result<Self, FileError> {
+        let header = TableHeader::parse(file, text)?.uncalibrated();
         let (base, rows) = distinct_rows(file, text, &header)?;
         Ok(Self::new(file, header, base, rows))
     }
 
-    /// A table of these rows.
+    /// A table of these rows, which are taken as they are: a calibration in the header is already in them.
     pub fn new(name: &str, header: TableHeader, base: Option<Row>, rows: Vec<(LatencyUnit, Row)>) -> Self {
         let mut families = BTreeMap::new();
         for (unit, row) in &rows {
@@ -115,7 +132,7 @@ impl LatencyTable {
         (step > 0).then_some(step)
     }
 
-    /// All rows in a fixed order.
+    /// All rows in a fixed order, corrected as the table was read.
     pub fn sorted_rows(&self) -> Vec<(LatencyUnit, Row)> {
         let mut rows: Vec<_> = self.rows.iter().map(|(unit, row)| (*unit, *row)).collect();
         rows.sort_by_key(|(unit, _)| *unit);
@@ -148,6 +165,19 @@ pub(super) fn geometry(family: &UnitFamily) -> Geometry {
         out_positions: family.height.div_ceil(stride) * family.width.div_ceil(stride),
         kernel: family.kernel,
     }
+}
+
+/// The base row with the calibration's constant.
+pub(super) fn calibrated_base(
+    file: &str,
+    text: &str,
+    calibration: &Calibration,
+    base: Option<Row>,
+) -> Result<Option<Row>, FileError> {
+    calibration.base(base).map_err(|error| {
+        FileError::at(file, text, entry_span(file, text, "calibration"), error.to_string())
+            .with_remedy("validate the table again: its calibration belongs to another base row")
+    })
 }
 
 type Rows = (Option<Row>, Vec<(LatencyUnit, Row)>);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::header::known_entry;
 use super::read::COLUMNS;
 use crate::graph::{LatencyUnit, UnitKind};
 
@@ -22,9 +23,7 @@ pub struct TableRow {
 pub fn table_text(header: &[(&str, String)], rows: &[TableRow]) -> String {
     let mut text = String::new();
     for (key, value) in header {
-        // A value is one line whatever people type.
-        let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
-        let _ = writeln!(text, "# {key}: {value}");
+        text += &header_line(key, value);
     }
     let _ = writeln!(text, "{}", COLUMNS.join(","));
     for row in rows {
@@ -34,6 +33,27 @@ pub fn table_text(header: &[(&str, String)], rows: &[TableRow]) -> String {
         let _ = writeln!(text, "{key},{},{stddev},{samples}", decimal(row.latency_ms));
     }
     text
+}
+
+fn header_line(key: &str, value: &str) -> String {
+    // A value is one line whatever people type.
+    format!("# {key}: {}\n", value.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// The text of a table with other values of these header keys, `None` for those that go; all other lines stay as they
+/// are.
+pub fn with_entries(text: &str, entries: &[(&str, Option<String>)]) -> String {
+    let is_replaced =
+        |line: &str| known_entry(line).is_some_and(|(known, _)| entries.iter().any(|(key, _)| *key == known));
+    let header_end = text.split_inclusive('\n').take_while(|line| line.starts_with('#')).map(str::len).sum();
+    let (header, rows) = text.split_at(header_end);
+    let mut whole: String = header.split_inclusive('\n').filter(|line| !is_replaced(line)).collect();
+    for (key, value) in entries {
+        if let Some(value) = value {
+            whole += &header_line(key, value);
+        }
+    }
+    whole + rows
 }
 
 /// The fields of a row from `op` to `activation`.
@@ -57,7 +77,7 @@ fn key(unit: &LatencyUnit) -> String {
 }
 
 /// A plain decimal with 6 places, more where the number is so small that they would not show four digits.
-fn decimal(value: f64) -> String {
+pub(super) fn decimal(value: f64) -> String {
     let places = if value != 0.0 && value.abs() < 1e-3 { 10 } else { 6 };
     let text = format!("{value:.places$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -5,6 +5,7 @@ use crate::diagnostic::FileError;
 use crate::graph::{LatencyUnit, UnitFamily, UnitKind};
 use crate::latency::header::TableHeader;
 use crate::latency::read::{Record, records};
+use crate::latency::table::calibrated_base;
 use crate::latency::{LatencyTable, Row};
 
 /// A unit with its row and line.
@@ -22,7 +23,7 @@ pub(super) struct Content {
     pub records: Vec<Record>,
     /// The first row of each unit, in order of lines.
     pub units: Vec<Measured>,
-    /// The table of those rows, to interpolate in.
+    /// The table of those rows as they were measured, to interpolate in.
     pub table: LatencyTable,
 }
 
@@ -43,6 +44,9 @@ impl Content {
                 if usable.is_empty() {
                     mistakes.push(no_rows(file, text));
                 }
+                let base = base_row(&usable);
+                let calibrated = header.calibration.as_ref().map(|c| calibrated_base(file, text, c, base));
+                mistakes.extend(calibrated.and_then(Result::err));
             }
         }
         let findings = mistakes.iter().map(Finding::unreadable).collect();
@@ -56,7 +60,7 @@ impl Content {
             seen.insert(unit).then_some(Measured { line: record.line, unit, row: record.row })
         };
         let units: Vec<Measured> = records.iter().filter_map(first).collect();
-        let base = records.iter().find(|record| record.unit.is_none()).map(|record| record.row);
+        let base = base_row(&records);
         let rows = units.iter().map(|measured| (measured.unit, measured.row)).collect();
         let table = LatencyTable::new(file, header.clone(), base, rows);
         Self { header, records, units, table }
@@ -70,6 +74,10 @@ impl Content {
         }
         families.into_iter().collect()
     }
+}
+
+fn base_row(records: &[Record]) -> Option<Row> {
+    records.iter().find(|record| record.unit.is_none()).map(|record| record.row)
 }
 
 fn no_rows(file: &str, text: &str) -> FileError {

@@ -49,6 +49,8 @@ pub enum FindingKind {
     Outlier,
     /// Networks that the table cannot price.
     Coverage,
+    /// Factors and ratios that do not fit the rows.
+    Calibration,
 }
 
 impl FindingKind {
@@ -64,6 +66,7 @@ impl FindingKind {
             Self::NonMonotone => "more channels, less time",
             Self::Outlier => "outliers",
             Self::Coverage => "coverage",
+            Self::Calibration => "calibration",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Each kind of finding is one file, a pure function of the table's rows. What contradicts the format or itself is an
 //! error, what a search would believe although it is likely untrue a warning, what the table leaves out a note.
 
+mod calibration;
 mod content;
 mod coverage;
 mod duplicates;
@@ -33,6 +34,7 @@ pub fn audit(file: &str, text: &str) -> Audit {
         findings.extend(floor::findings(&content));
         findings.extend(outliers::findings(&content));
         findings.extend(coverage::findings(&content));
+        findings.extend(calibration::findings(file, text, &content));
     }
     drop_echoes(&mut findings);
     findings.sort_by_key(|finding| (finding.kind, finding.line, finding.severity));

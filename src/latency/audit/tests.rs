@@ -361,3 +361,49 @@ fn rows_at_a_floor() {
         "3 rows take exactly the smallest latency",
     );
 }
+
+/// The findings of the grid with these lines in its header.
+fn calibrated(lines: &str) -> Vec<Finding> {
+    found(&grid().replacen("# resolution", &format!("{lines}# resolution"), 1))
+}
+
+#[test]
+fn a_calibration_that_fits_is_no_finding_and_changes_no_other() {
+    let ratios =
+        (0..19).map(|i| format!("{:.4}", 0.98 + 0.002 * f64::from(i))).collect::<Vec<_>>().join(", ");
+    let lines = format!(
+        "# calibration: constant_ms -0.1, all 1.4, inverted_residual 0.5, inverted_residual@28 3\n# held_out: {ratios}\n# space: v3\n"
+    );
+    assert_eq!(calibrated(&lines), []);
+}
+
+#[rstest]
+#[case(
+    "# calibration: constant_ms 0, all 1, conv 1.1, add@28 2\n",
+    Severity::Warning,
+    "corrects conv, add@28"
+)]
+#[case(
+    "# held_out: 0.9, 1.0\n",
+    Severity::Note,
+    "2 held-out networks give no bound of confidence 0.95: it takes 19"
+)]
+#[case(
+    "# calibration: constant_ms -0.6, all 1\n",
+    Severity::Error,
+    "a constant of -0.6 ms takes more than the base"
+)]
+fn a_calibration_that_does_not_fit(#[case] line: &str, #[case] severity: Severity, #[case] says: &str) {
+    let found = calibrated(line);
+    let [finding] = &found[..] else { panic!("not one finding: {found:#?}") };
+    assert_eq!((finding.severity, finding.line), (severity, 5), "{finding:?}");
+    assert!(finding.message.contains(says), "{finding:?}");
+}
+
+#[test]
+fn a_bias_that_the_calibration_left_is_a_warning() {
+    let ratios = (0..19).map(|i| format!("{:.4}", 1.1 + 0.01 * f64::from(i))).collect::<Vec<_>>().join(", ");
+    let found = calibrated(&format!("# held_out: {ratios}\n"));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].message.contains("take 1.19 times"), "{found:?}");
+}

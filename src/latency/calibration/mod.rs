@@ -1,0 +1,122 @@
+//! From the sum of its units to a network: what running whole networks teaches about a table.
+//!
+//! Units that were measured alone miss what they do to one another: caches, the runtime's planning, the clock of a
+//! device that gets warm. A calibration corrects a table by few numbers that whole networks can tell:
+//!
+//! ```text
+//! latency(network) = base + constant + Σ factor(unit) row(unit)
+//! ```
+//!
+//! The factor depends on the kind of a unit and on the side of its input map, so that it is the same for all rows
+//! that interpolate between one another. It is applied once, when a table is read; everything that uses the table
+//! stays a sum of rows. The file keeps the rows as they were measured and states the calibration in its header.
+//!
+//! [`Interval`] says how far predictions lie from networks that the calibration has not seen.
+
+mod interval;
+mod terms;
+mod text;
+
+use std::collections::BTreeMap;
+
+pub use interval::{Confidence, Interval, IntervalError};
+pub use terms::TermSums;
+pub use text::held_out_text;
+pub(super) use text::parse_held_out;
+
+use super::Row;
+use crate::graph::{LatencyUnit, UnitKind};
+
+/// What shares a factor: the units of a kind, or those of them whose input map has a certain side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term {
+    /// What the units compute.
+    pub kind: UnitKind,
+    /// Height of their input map; `None` for every height.
+    pub side: Option<u32>,
+}
+
+impl Term {
+    /// The narrowest term of a unit.
+    pub fn of(unit: &LatencyUnit) -> Self {
+        Self { kind: unit.family.kind, side: Some(unit.family.height) }
+    }
+
+    /// The term of all sides.
+    #[must_use]
+    pub fn of_kind(self) -> Self {
+        Self { side: None, ..self }
+    }
+}
+
+/// What corrects a table, learned from whole networks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    /// What every network takes beside its units and the base row, in ms; may be negative.
+    pub constant_ms: f64,
+    /// Factor of units without one of their own; above 0.
+    pub all: f64,
+    /// Factors by term; above 0.
+    pub factors: BTreeMap<Term, f64>,
+}
+
+impl Calibration {
+    /// Changes nothing.
+    pub const IDENTITY: Self = Self { constant_ms: 0.0, all: 1.0, factors: BTreeMap::new() };
+
+    /// What the row of a unit is multiplied with: the factor of its kind at its side, else that of its kind, else that
+    /// of all units.
+    pub fn factor(&self, unit: &LatencyUnit) -> f64 {
+        self.factor_of(Term::of(unit))
+    }
+
+    /// The factor of a term, see [`Self::factor`].
+    pub fn factor_of(&self, term: Term) -> f64 {
+        let known = self.factors.get(&term).or_else(|| self.factors.get(&term.of_kind()));
+        known.copied().unwrap_or(self.all)
+    }
+
+    /// The row of a unit, corrected.
+    pub fn row(&self, unit: &LatencyUnit, measured: Row) -> Row {
+        let factor = self.factor(unit);
+        Row {
+            latency_ms: factor * measured.latency_ms,
+            stddev_ms: measured.stddev_ms.map(|stddev| factor * stddev),
+            ..measured
+        }
+    }
+
+    /// The base row, corrected; a table without one gets one if the constant is not zero.
+    ///
+    /// # Errors
+    /// If the constant takes more than the base row has.
+    pub fn base(&self, measured: Option<Row>) -> Result<Option<Row>, NegativeBase> {
+        let base_ms = measured.map_or(0.0, |row| row.latency_ms);
+        let latency_ms = base_ms + self.constant_ms;
+        if latency_ms < 0.0 {
+            return Err(NegativeBase { base_ms, constant_ms: self.constant_ms });
+        }
+        let constant = Row { latency_ms, stddev_ms: None, activation: None };
+        Ok(match measured {
+            Some(row) => Some(Row { latency_ms, ..row }),
+            None => (latency_ms > 0.0).then_some(constant),
+        })
+    }
+
+    /// Latency in ms of a network with these sums of measured rows.
+    pub fn predict_ms(&self, sums: &TermSums) -> f64 {
+        let units: f64 = sums.by_term.iter().map(|(term, ms)| self.factor_of(*term) * ms).sum();
+        sums.base_ms + self.constant_ms + units
+    }
+}
+
+/// A constant that leaves less than nothing of the base row.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("a constant of {constant_ms} ms takes more than the base row of {base_ms} ms has")]
+pub struct NegativeBase {
+    base_ms: f64,
+    constant_ms: f64,
+}
+
+#[cfg(test)]
+mod tests;
