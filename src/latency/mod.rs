@@ -17,6 +17,7 @@ mod predict;
 mod read;
 mod shipped;
 mod table;
+mod validation;
 mod write;
 
 pub use budget::{Budget, BudgetError};
@@ -27,4 +28,5 @@ pub use header::TableHeader;
 pub use predict::{MissingRows, Prediction, RowSource, SpanLatency, UnitLatency};
 pub use shipped::{LATENCY_TABLES, load, load_measured};
 pub use table::{LatencyTable, Row};
+pub use validation::{Comparison, Figures, kendall_tau};
 pub use write::{TableRow, table_text, with_entries};
