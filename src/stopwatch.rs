@@ -27,3 +27,8 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let done = work();
     (watch.elapsed(), done)
 }
+
+/// Today's date, universal time: `2026-11-26`.
+pub fn today() -> String {
+    time::OffsetDateTime::now_utc().date().to_string()
+}

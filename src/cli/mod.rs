@@ -5,7 +5,6 @@ mod exit;
 pub mod export;
 #[cfg(feature = "train")]
 pub mod inspect;
-#[cfg(feature = "train")]
 mod interrupt;
 pub mod latency;
 #[cfg(feature = "train")]

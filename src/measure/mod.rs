@@ -15,6 +15,8 @@ mod plan;
 mod samples;
 mod schedule;
 mod session;
+mod table;
+mod whole;
 
 pub use attribution::Attribution;
 pub use carrier::{Carrier, Surrounding, carriers};
@@ -23,4 +25,6 @@ pub use error::MeasureError;
 pub use model::Model;
 pub use plan::{Covered, Piece, PieceBlock, Plan, Wanted};
 pub use samples::Summary;
-pub use session::{Measured, Progress, Settings, measure};
+pub use session::{Goes, Measured, Progress, Settings, measure};
+pub use table::{Provenance, table};
+pub use whole::{WholeSettings, measure_whole};

@@ -57,6 +57,9 @@ pub struct Progress {
     pub all: usize,
 }
 
+/// Is told the progress before every visit. Returning false ends the measurement, which can be taken up later.
+pub type Goes<'a> = &'a mut dyn FnMut(Progress) -> bool;
+
 /// A carrier with the names of what it holds.
 struct Subject {
     network: NetworkSpec,
@@ -74,10 +77,7 @@ impl Subject {
     }
 }
 
-/// Measures what a plan lists, going on with what `journal` holds. `goes_on` is told the progress before every visit;
-/// returning false ends the measurement, which can be taken up later.
-///
-/// Returns `None` if it was ended.
+/// Measures what a plan lists, going on with what `journal` holds. `None` if `goes_on` ended it.
 ///
 /// # Errors
 /// See [`MeasureError`].
@@ -86,7 +86,7 @@ pub fn measure(
     runtime: &dyn Runtime,
     settings: Settings,
     journal: &Path,
-    mut goes_on: impl FnMut(Progress) -> bool,
+    goes_on: Goes<'_>,
 ) -> Result<Option<Measured>, MeasureError> {
     let subjects: Vec<Subject> =
         carriers(plan, settings.surrounding, settings.seed).into_iter().map(Subject::new).collect();
@@ -142,7 +142,7 @@ fn visit(runtime: &dyn Runtime, subject: &Subject, passes: usize) -> Result<Vec<
     subject.counted.iter().map(of_unit).collect()
 }
 
-fn cannot(network: &NetworkSpec, source: RuntimeError) -> MeasureError {
+pub(super) fn cannot(network: &NetworkSpec, source: RuntimeError) -> MeasureError {
     let blocks: Vec<String> = network.all_blocks().map(BlockSpec::to_string).collect();
     let side = network.resolution;
     let what = format!("{} on {side}x{side}x{}", blocks.join(" "), network.input_channels);
@@ -166,14 +166,13 @@ impl<'a> Sentinel<'a> {
 
     fn time(&mut self) -> Result<f64, MeasureError> {
         let times = self.session.time(&self.images, SENTINEL_PASSES);
-        Ok(median_ms(&times.map_err(|source| cannot(self.network, source))?))
+        let times = times.map_err(|source| cannot(self.network, source))?;
+        Ok(median(&milliseconds(&times)).unwrap_or_default())
     }
 }
 
-/// Median of some times in ms.
-pub(super) fn median_ms(times: &[Duration]) -> f64 {
-    let ms: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
-    median(&ms).unwrap_or_default()
+fn milliseconds(times: &[Duration]) -> Vec<f64> {
+    times.iter().map(|time| time.as_secs_f64() * 1e3).collect()
 }
 
 /// What a call takes when there is next to nothing to compute.
@@ -185,7 +184,7 @@ fn call_overhead(runtime: &dyn Runtime) -> Result<Option<Summary>, MeasureError>
         .load(&model.bytes, model.shape)
         .and_then(|mut session| session.time(&model.images, PASSES))
         .map_err(|source| cannot(&network, source))?;
-    Ok(Summary::of(&times.iter().map(|time| time.as_secs_f64() * 1e3).collect::<Vec<_>>()))
+    Ok(Summary::of(&milliseconds(&times)))
 }
 
 /// One pixel, one channel, one class.

@@ -6,6 +6,7 @@ use clap::Args;
 use miette::{Diagnostic, Report};
 
 use super::check::{plural, summary};
+use super::out::Out;
 use crate::cli::output::print;
 use crate::cli::{Exit, NetworkArgs};
 use crate::graph::LayerGraph;
@@ -13,7 +14,6 @@ use crate::latency::audit::audit;
 use crate::latency::foreign::{self, ForeignFormat, ForeignTable};
 use crate::latency::{LatencyTable, table_text};
 use crate::text_file::read_text;
-use crate::whole_file::write_whole_file;
 
 /// Convert the latency table of another project: proxylessnas, ofa, tunas,
 /// nn-meter or tflite-profile.
@@ -70,9 +70,6 @@ fn threads(text: &str) -> Result<String, String> {
 /// Why a table was not imported.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum ImportError {
-    #[error("{} is there already", path.display())]
-    #[diagnostic(help("choose another --out, or replace it with --force"))]
-    OutExists { path: PathBuf },
     #[error("{files} {do_not} tell {what}")]
     #[diagnostic(help("add {flags}"))]
     NotTold { files: String, do_not: &'static str, what: String, flags: String },
@@ -82,21 +79,16 @@ enum ImportError {
     #[error("the files hold no unit that a table has rows for: {left_out}")]
     #[diagnostic(help("is --format {format} what they are?"))]
     NoRows { left_out: String, format: ForeignFormat },
-    #[error("cannot write {}: {source}", path.display())]
-    #[diagnostic(help("check that the folder is writable"))]
-    Write { path: PathBuf, source: std::io::Error },
 }
 
 pub(super) fn run(args: &ImportArgs) -> Result<Exit, Report> {
-    if args.out.exists() && !args.force {
-        return Err(ImportError::OutExists { path: args.out.clone() }.into());
-    }
+    let out = Out::new(&args.out, args.force)?;
     let table = read(args)?;
     let header = header(args, &table)?;
     let name = args.out.display().to_string();
     let text = table_text(&header, &table.rows);
     LatencyTable::parse(&name, &text)?;
-    write(&args.out, &text)?;
+    out.write(&text)?;
     print(report(&table, &summary(&audit(&name, &text)), &name));
     Ok(Exit::Done)
 }
@@ -169,11 +161,6 @@ fn names(files: &[String]) -> String {
         Path::new(file).file_name().map_or(file.clone(), |name| name.to_string_lossy().into_owned())
     };
     files.iter().map(name).collect::<Vec<_>>().join(", ")
-}
-
-fn write(path: &Path, text: &str) -> Result<(), ImportError> {
-    write_whole_file(path, text.as_bytes())
-        .map_err(|source| ImportError::Write { path: path.to_owned(), source })
 }
 
 fn report(table: &ForeignTable, summary: &str, name: &str) -> String {

@@ -2,18 +2,31 @@
 
 mod check;
 mod import;
+mod measure;
+mod out;
+mod plan;
+mod progress;
+mod runtime_args;
+//mod validate;
+//mod validation_report;
 
 use clap::{Parser, Subcommand};
+use miette::Report;
 
 use super::Exit;
 use super::exit::finish;
+use crate::terminal::say;
 
-/// Check latency tables, and bring those of others into the one format.
+/// Plan, measure, validate and check latency tables, and bring those of others into
+/// the one format.
 #[derive(Debug, Parser)]
 #[command(
     name = "mbn-latency",
     version,
     after_help = "Examples:
+  mbn-latency plan --space mobilenet_v3 --out plan.toml
+  mbn-latency measure --plan plan.toml --out my-cpu.csv
+  mbn-latency validate --target my-cpu.csv --space mobilenet_v3
   mbn-latency check pixel-latency.csv
   mbn-latency import --format ofa 160_lookup_table.yaml 224_lookup_table.yaml \\
       --device \"Galaxy Note 10, CPU\" --threads unknown --precision float32 --batch 1 \\
@@ -26,6 +39,9 @@ pub struct LatencyArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Plan(plan::PlanArgs),
+    Measure(Box<measure::MeasureArgs>),
+    //Validate(Box<validate::ValidateArgs>),
     Check(check::CheckArgs),
     Import(Box<import::ImportArgs>),
 }
@@ -33,7 +49,16 @@ enum Command {
 /// Runs the command.
 pub fn run(args: &LatencyArgs) -> Exit {
     finish(match &args.command {
+        Command::Plan(args) => plan::run(args),
+        Command::Measure(args) => measure::run(args),
+        //Command::Validate(args) => validate::run(args),
         Command::Check(args) => check::run(args),
         Command::Import(args) => import::run(args),
     })
+}
+
+/// Tells that the arguments do not say enough.
+fn usage(message: &str) -> Result<Exit, Report> {
+    say(format_args!("error: {message}; see --help"));
+    Ok(Exit::Usage)
 }

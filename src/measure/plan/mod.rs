@@ -36,6 +36,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Sides of the images.
+    pub fn sides(&self) -> Vec<u32> {
+        let mut sides: Vec<u32> = self.images.iter().map(|(side, _)| *side).collect();
+        sides.dedup();
+        sides
+    }
+
     /// Digest of everything that the plan says.
     pub fn digest(&self) -> String {
         short_hash(&self.to_toml())

@@ -1,0 +1,202 @@
+//! `mbn-latency measure`: the table of this machine.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use miette::{Diagnostic, Report};
+
+use super::check::plural;
+use super::out::Out;
+use super::plan::SubjectArgs;
+use super::progress::Bar;
+use super::runtime_args::RuntimeArgs;
+use crate::cli::Exit;
+use crate::cli::output::print;
+use crate::measure::{
+    Drift, Measured, Plan, Provenance, Settings, Summary, Surrounding, host, measure, table,
+};
+use crate::stopwatch::{Stopwatch, today};
+use crate::terminal::say;
+use crate::text_file::read_text;
+
+/// Measure the latency table of this machine.
+///
+/// Blocks are chained into networks, and the runtime tells the time of each of their
+/// operators. A measurement that was interrupted goes on where it was when the same
+/// command is given again.
+#[derive(Debug, Args)]
+pub(super) struct MeasureArgs {
+    /// The plan; without one, --space and --network say what the table is for
+    #[arg(long, value_name = "PLAN")]
+    plan: Option<String>,
+    #[command(flatten)]
+    subject: SubjectArgs,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+    /// Where to write the table
+    #[arg(long, value_name = "TABLE")]
+    out: PathBuf,
+    /// Replace a table that is there
+    #[arg(long)]
+    force: bool,
+    /// The device's name [default: what its firmware or processor says]
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Licence of the numbers, for the table's header
+    #[arg(long, value_name = "TEXT")]
+    licence: Option<String>,
+    /// Surround each block as in a network, or measure it alone, in warm caches
+    #[arg(long, value_name = "network|alone", default_value = "network", value_parser = surrounding)]
+    context: Surrounding,
+    /// Visits of each block, at different moments
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: u16,
+    /// Timed passes of a visit
+    #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    passes: u16,
+    /// Decides which blocks share a network, and the order of visits
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// No progress
+    #[arg(long)]
+    quiet: bool,
+}
+
+fn surrounding(text: &str) -> Result<Surrounding, &'static str> {
+    match text {
+        "network" => Ok(Surrounding::Network),
+        "alone" => Ok(Surrounding::Alone),
+        _ => Err("give network or alone"),
+    }
+}
+
+/// Why nothing is measured.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum NotMeasured {
+    #[error("{plan} was made for {made_for}, not for {asked}")]
+    #[diagnostic(help("plan for it: mbn-latency plan --space FILE --out PLAN; or leave --space and --network out"))]
+    AnotherPlan { plan: String, made_for: String, asked: String },
+    #[error("the device does not tell its name")]
+    #[diagnostic(help("give it with --device NAME"))]
+    NoName,
+}
+
+pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
+    let out = Out::new(&args.out, args.force)?;
+    let Some(plan) = plan(args)? else {
+        return super::usage("give what to measure: --plan PLAN, --space FILE or --network FILE");
+    };
+    let device = args.device.clone().or_else(host::device_name).ok_or(NotMeasured::NoName)?;
+    let runtime = args.runtime.start()?;
+    let core = args.runtime.core();
+    let mut notes = host::warnings(core.unwrap_or(0));
+    notes.iter().for_each(|warning| say(format_args!("warning: {warning}")));
+    let settings = Settings {
+        surrounding: args.context,
+        rounds: usize::from(args.rounds),
+        passes: usize::from(args.passes),
+        seed: args.seed,
+    };
+    let journal = journal(&args.out);
+    let (ticks, watch) = (host::Ticks::now(), Stopwatch::start());
+    let mut bar = Bar::new("measuring", args.quiet)?;
+    let measured = measure(&plan, runtime.as_ref(), settings, &journal, &mut |progress| bar.goes_on(progress))?;
+    let Some(measured) = measured else {
+        say(format_args!("interrupted; the same command goes on, from {}", journal.display()));
+        return Ok(Exit::Interrupted);
+    };
+    let disturbance = ticks.zip(host::Ticks::now()).map(|(before, after)| before.disturbance(after));
+    notes.extend(disturbance.into_iter().flat_map(host::Disturbance::warnings));
+    notes.extend(drift_note(&measured));
+    let provenance = Provenance {
+        device,
+        runtime: format!("{} {}", runtime.name(), runtime.version()),
+        threads: args.runtime.threads,
+        date: today(),
+        surrounding: args.context,
+        licence: args.licence.clone(),
+        notes,
+    };
+    out.write(&table(&measured, &plan, &provenance))?;
+    // What it holds is in the table now; if it stays, the next measurement of this table is that of the same plan.
+    let _ = std::fs::remove_file(&journal);
+    print(report(args, &measured, &provenance, watch.elapsed().as_secs_f64()));
+    Ok(Exit::Done)
+}
+
+/// The plan that is asked for; `None` if none is.
+fn plan(args: &MeasureArgs) -> Result<Option<Plan>, Report> {
+    let wanted = args.subject.wanted()?;
+    let Some(name) = &args.plan else {
+        return Ok(wanted.map(|wanted| args.subject.plan(wanted)));
+    };
+    let (file, text) = read_text(name, "plan", &[])?;
+    let plan = Plan::from_toml(&file, &text)?;
+    let missing = wanted.iter().flat_map(|wanted| wanted.covers()).find(|asked| !plan.covers.contains(asked));
+    if let Some(asked) = missing {
+        let made_for: Vec<&str> = plan.covers.iter().map(|covered| covered.name.as_str()).collect();
+        let same_name = if made_for.contains(&asked.name.as_str()) { " as it is now" } else { "" };
+        return Err(NotMeasured::AnotherPlan {
+            plan: file,
+            made_for: made_for.join(", "),
+            asked: format!("{}{same_name}", asked.name),
+        }
+        .into());
+    }
+    Ok(Some(plan))
+}
+
+/// Where a measurement is kept until its table is written.
+pub(super) fn journal(out: &Path) -> PathBuf {
+    let mut name = out.as_os_str().to_owned();
+    name.push(".measuring");
+    name.into()
+}
+
+fn drift_note(measured: &Measured) -> Option<String> {
+    let drift = Drift::of(&measured.sentinel_ms).filter(Drift::is_notable)?;
+    let became = if drift.change > 0.0 { "slower" } else { "faster" };
+    Some(format!("the device became {:.1} % {became} while it was measured", 100.0 * drift.change.abs()))
+}
+
+fn report(args: &MeasureArgs, measured: &Measured, made: &Provenance, seconds: f64) -> String {
+    let name = args.out.display();
+    let summaries: Vec<Summary> = measured.times_ms.values().filter_map(|times| Summary::of(times)).collect();
+    let mut errors: Vec<f64> = summaries.iter().map(Summary::relative_error).collect();
+    errors.sort_by(f64::total_cmp);
+    let error = |share: f64| errors.get((errors.len() as f64 * share) as usize).map_or(0.0, |error| 100.0 * error);
+    let count: usize = summaries.iter().map(|summary| summary.count).sum();
+    let outliers: usize = summaries.iter().map(|summary| summary.outliers).sum();
+    let mut text = format!(
+        "{name}: {} of {}, {}, {}\n\
+         medians are known to ±{:.1} % (half of the rows), ±{:.1} % (95 % of them), at 95 % confidence\n\
+         {:.2} % of {count} times are outliers\n",
+        plural(summaries.len(), "row"),
+        made.device,
+        made.runtime,
+        minutes(seconds),
+        error(0.5),
+        error(0.95),
+        100.0 * outliers as f64 / count.max(1) as f64,
+    );
+    if let Some(call) = measured.call {
+        text += &format!("a call takes {:.1} us\n", 1e3 * call.median_ms);
+    }
+    if let Some(drift) = Drift::of(&measured.sentinel_ms) {
+        text += &format!(
+            "sentinel: {} times, {:.3} ms, changed by {:+.1} % from first to last{}\n",
+            drift.times,
+            drift.median_ms,
+            100.0 * drift.change,
+            if drift.is_notable() { "" } else { ", no drift" }
+        );
+    }
+    for note in &made.notes {
+        text += &format!("warning: {note}\n");
+    }
+    text + &format!("next: mbn-latency validate --target {name} --space SPACE\n")
+}
+
+fn minutes(seconds: f64) -> String {
+    if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
+}

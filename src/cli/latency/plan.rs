@@ -1,0 +1,98 @@
+//! `mbn-latency plan`: what a table of a search space has to hold.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use miette::Report;
+
+use super::check::plural;
+use super::out::Out;
+use crate::cli::Exit;
+use crate::cli::output::print;
+use crate::measure::{Plan, Wanted};
+use crate::{space, spec};
+
+/// List what has to be measured for a search space or for networks, in as few
+/// blocks as possible.
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// Where to write the plan
+    #[arg(long, value_name = "PLAN")]
+    out: PathBuf,
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+/// What a table is for.
+#[derive(Debug, Clone, Args)]
+pub(super) struct SubjectArgs {
+    /// A search space file, or the name of a shipped one; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(super) space: Vec<String>,
+    /// A network file, or a reference network; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(super) network: Vec<String>,
+    /// Measure so many channel counts that all others are within this factor of one
+    /// that is measured; 1 measures all [default: 1.25]
+    #[arg(long, value_name = "RATIO", value_parser = ratio)]
+    pub(super) grid: Option<f64>,
+}
+
+/// The grid unless another one is asked for; docs/latency.md has the errors of interpolation.
+const GRID: f64 = 1.25;
+
+fn ratio(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(ratio) if (1.0..=4.0).contains(&ratio) => Ok(ratio),
+        _ => Err("a ratio of neighbouring channel counts is a number from 1 to 4".to_owned()),
+    }
+}
+
+impl SubjectArgs {
+    /// Everything that is asked for; `None` if nothing is.
+    pub(super) fn wanted(&self) -> Result<Option<Wanted>, Report> {
+        if self.space.is_empty() && self.network.is_empty() {
+            return Ok(None);
+        }
+        let mut wanted = Wanted::default();
+        for name in &self.space {
+            wanted.space(&space::load(name)?);
+        }
+        for name in &self.network {
+            wanted.network(&spec::load(name)?);
+        }
+        Ok(Some(wanted))
+    }
+
+    /// The plan for what is asked for.
+    pub(super) fn plan(&self, wanted: Wanted) -> Plan {
+        wanted.plan(self.grid.unwrap_or(GRID))
+    }
+}
+
+pub(super) fn run(args: &PlanArgs) -> Result<Exit, Report> {
+    let out = Out::new(&args.out, args.force)?;
+    let Some(wanted) = args.subject.wanted()? else {
+        return super::usage("give what the table is for: --space FILE or --network FILE");
+    };
+    let plan = args.subject.plan(wanted);
+    out.write(&plan.to_toml())?;
+    print(report(&plan, &args.out.display().to_string()));
+    Ok(Exit::Done)
+}
+
+fn report(plan: &Plan, name: &str) -> String {
+    let names: Vec<&str> = plan.covers.iter().map(|covered| covered.name.as_str()).collect();
+    format!(
+        "{}: {} of {} get a row, in {}; the others' channels are within a factor of {} of a row's\n\
+         next: mbn-latency measure --plan {name} --out TABLE\n",
+        names.join(", "),
+        plan.chosen,
+        plural(plan.wanted, "unit"),
+        plural(plan.pieces.len(), "block"),
+        plan.ratio,
+    )
+}

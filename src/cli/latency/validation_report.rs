@@ -1,0 +1,85 @@
+//! What a validation found, for people, for programs, and as files.
+
+use std::path::Path;
+
+use miette::{IntoDiagnostic, Report, WrapErr};
+use serde::Serialize;
+
+use crate::latency::{Comparison, Figures};
+use crate::whole_file::write_whole_file;
+
+/// The figures of one table.
+#[derive(Debug, Serialize)]
+pub(super) struct ValidationReport {
+    pub(super) table: String,
+    pub(super) device: String,
+    pub(super) space: String,
+    /// Of the bare sums.
+    pub(super) raw: Figures,
+    /// Of the corrected sums.
+    pub(super) figures: Figures,
+    pub(super) calibration: String,
+    /// Half the width of the measured medians' 95 % bounds, median over networks.
+    pub(super) noise_percent: f64,
+    #[serde(skip)]
+    pub(super) networks: Validated,
+}
+
+/// All networks, predicted with the corrections.
+#[derive(Debug)]
+pub(super) struct Validated {
+    pub(super) fitted: Vec<Comparison>,
+    pub(super) held_out: Vec<Comparison>,
+}
+
+impl ValidationReport {
+    pub(super) fn text(&self) -> String {
+        format!(
+            "{} on {} networks of {} that no fit has seen, measured to ±{:.1} %\n\
+             \x20                     bias      RMSE      |error|   within 5 %  within 10 %  Kendall tau\n\
+             sums of rows       {}\n\
+             corrected sums     {}\n",
+            self.table,
+            self.figures.networks,
+            self.space,
+            self.noise_percent,
+            line(&self.raw),
+            line(&self.figures)
+        )
+    }
+
+    /// Writes `validation.json`, `networks.csv` and, where figures are drawn, `validation.svg` and `.png`.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), Report> {
+        let json = serde_json::to_string_pretty(self).into_diagnostic()?;
+        let files = [("validation.json", json + "\n"), ("networks.csv", self.csv())];
+        for (name, text) in files {
+            let path = folder.join(name);
+            write_whole_file(&path, text.as_bytes())
+                .into_diagnostic()
+                .wrap_err_with(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn csv(&self) -> String {
+        let mut text = "part,predicted_ms,measured_ms\n".to_owned();
+        for (part, networks) in [("fitted", &self.networks.fitted), ("held_out", &self.networks.held_out)] {
+            for Comparison { predicted_ms, measured_ms } in networks {
+                text += &format!("{part},{predicted_ms:.6},{measured_ms:.6}\n");
+            }
+        }
+        text
+    }
+}
+
+fn line(figures: &Figures) -> String {
+    format!(
+        "{:+6.1} %  {:6.1} %  {:6.1} %  {:8.0} %  {:9.0} %  {:>10}",
+        figures.bias_percent,
+        figures.rmse_percent,
+        figures.mean_absolute_percent,
+        100.0 * figures.within_5_percent,
+        100.0 * figures.within_10_percent,
+        figures.kendall_tau.map_or("-".to_owned(), |tau| format!("{tau:.3}"))
+    )
+}

@@ -1,0 +1,79 @@
+//! Whole networks, timed from end to end.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::schedule::{Schedule, Visit};
+use super::session::{Goes, cannot};
+use super::{MeasureError, Model, Progress, Summary};
+use crate::runtime::{Passes, Runtime};
+use crate::spec::NetworkSpec;
+
+/// How whole networks are timed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct WholeSettings {
+    /// Visits of each network.
+    pub rounds: usize,
+    /// Timed passes of a visit.
+    pub passes: usize,
+    /// Decides the order of visits.
+    pub seed: u64,
+}
+
+const WARM_UP: usize = 2;
+
+/// What tells one measurement from another.
+#[derive(Debug, Serialize)]
+struct Measurement<'a> {
+    runtime: String,
+    networks: Vec<String>,
+    settings: &'a WholeSettings,
+    program: &'static str,
+}
+
+/// The time of each network, going on with what `journal` holds. `None` if `goes_on` ended it.
+///
+/// # Errors
+/// See [`MeasureError`].
+pub fn measure_whole(
+    networks: &[NetworkSpec],
+    runtime: &dyn Runtime,
+    settings: WholeSettings,
+    journal: &Path,
+    goes_on: Goes<'_>,
+) -> Result<Option<Vec<Summary>>, MeasureError> {
+    let measurement = Measurement {
+        runtime: format!("{} {}", runtime.name(), runtime.version()),
+        networks: networks.iter().map(|network| network.arch_id().to_string()).collect(),
+        settings: &settings,
+        program: env!("CARGO_PKG_VERSION"),
+    };
+    let mut schedule =
+        Schedule::open(journal, &measurement, networks.len(), settings.rounds, settings.seed)?;
+    let all = networks.len() * settings.rounds;
+    for (round, index) in schedule.to_come.clone() {
+        if !goes_on(Progress { done: schedule.done.len(), all }) {
+            return Ok(None);
+        }
+        let nanoseconds = vec![visit(runtime, &networks[index], settings.passes)?];
+        schedule.add(Visit { round, carrier: index, sentinel_ms: None, nanoseconds })?;
+    }
+    goes_on(Progress { done: all, all });
+    let summary = |index: usize| {
+        let visits = schedule.done.iter().filter(|visit| visit.carrier == index);
+        let times: Vec<f64> =
+            visits.flat_map(|visit| visit.nanoseconds.iter().flatten()).map(|ns| *ns as f64 * 1e-6).collect();
+        Summary::of(&times)
+    };
+    Ok((0..networks.len()).map(summary).collect())
+}
+
+fn visit(runtime: &dyn Runtime, network: &NetworkSpec, passes: usize) -> Result<Vec<u64>, MeasureError> {
+    let model = Model::of(network);
+    let times = runtime
+        .load(&model.bytes, model.shape)
+        .and_then(|mut session| session.time(&model.images, Passes { warm_up: WARM_UP, timed: passes }))
+        .map_err(|source| cannot(network, source))?;
+    Ok(times.iter().map(|time| time.as_nanos() as u64).collect())
+}
