@@ -40,8 +40,8 @@ const SENTINEL_PASSES: Passes = Passes { warm_up: 1, timed: 5 };
 /// All times of a measurement.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Measured {
-    /// Times of each unit, ms.
-    pub times_ms: BTreeMap<LatencyUnit, Vec<f64>>,
+    /// What the times of each unit say.
+    pub units: BTreeMap<LatencyUnit, Summary>,
     /// Times of the sentinel in order, ms.
     pub sentinel_ms: Vec<f64>,
     /// What a call of the runtime takes by itself.
@@ -110,7 +110,12 @@ pub fn measure(
     }
     goes_on(Progress { done: all, all });
     let call = call_overhead(runtime)?;
-    Ok(Some(collect(&subjects, &schedule.done, call)))
+    let tick_ms = runtime.tick().as_secs_f64() * 1e3;
+    Ok(Some(Measured {
+        units: summaries(&subjects, &schedule.done, tick_ms),
+        sentinel_ms: schedule.done.iter().filter_map(|visit| visit.sentinel_ms).collect(),
+        call,
+    }))
 }
 
 /// What tells one measurement from another.
@@ -184,7 +189,7 @@ fn call_overhead(runtime: &dyn Runtime) -> Result<Option<Summary>, MeasureError>
         .load(&model.bytes, model.shape)
         .and_then(|mut session| session.time(&model.images, PASSES))
         .map_err(|source| cannot(&network, source))?;
-    Ok(Summary::of(&milliseconds(&times)))
+    Ok(Summary::of(&milliseconds(&times), 0.0))
 }
 
 /// One pixel, one channel, one class.
@@ -204,16 +209,15 @@ fn smallest_network() -> NetworkSpec {
     }
 }
 
-fn collect(subjects: &[Subject], visits: &[Visit], call: Option<Summary>) -> Measured {
-    let mut measured = Measured { call, ..Measured::default() };
+fn summaries(subjects: &[Subject], visits: &[Visit], tick_ms: f64) -> BTreeMap<LatencyUnit, Summary> {
+    let mut times_ms: BTreeMap<LatencyUnit, Vec<f64>> = BTreeMap::new();
     for visit in visits {
         let subject = &subjects[visit.carrier];
         for (unit, nanoseconds) in subject.counted.iter().zip(&visit.nanoseconds) {
             let unit = subject.attribution.units()[*unit].1;
-            let times = measured.times_ms.entry(unit).or_default();
-            times.extend(nanoseconds.iter().map(|ns| *ns as f64 * 1e-6));
+            times_ms.entry(unit).or_default().extend(nanoseconds.iter().map(|ns| *ns as f64 * 1e-6));
         }
-        measured.sentinel_ms.extend(visit.sentinel_ms);
     }
-    measured
+    let summary = |(unit, times): (LatencyUnit, Vec<f64>)| Some((unit, Summary::of(&times, tick_ms)?));
+    times_ms.into_iter().filter_map(summary).collect()
 }

@@ -27,9 +27,7 @@ pub struct Provenance {
 pub fn table(measured: &Measured, plan: &Plan, provenance: &Provenance) -> String {
     let mut rows: Vec<TableRow> = Vec::new();
     rows.extend(measured.call.map(|call| row(None, &call)));
-    for (unit, times) in &measured.times_ms {
-        rows.extend(Summary::of(times).map(|summary| row(Some(*unit), &summary)));
-    }
+    rows.extend(measured.units.iter().map(|(unit, summary)| row(Some(*unit), summary)));
     table_text(&header(plan, provenance), &rows)
 }
 

@@ -64,7 +64,7 @@ pub fn measure_whole(
         let visits = schedule.done.iter().filter(|visit| visit.carrier == index);
         let times: Vec<f64> =
             visits.flat_map(|visit| visit.nanoseconds.iter().flatten()).map(|ns| *ns as f64 * 1e-6).collect();
-        Summary::of(&times)
+        Summary::of(&times, 0.0)
     };
     Ok((0..networks.len()).map(summary).collect())
 }

@@ -35,6 +35,9 @@ pub trait Runtime {
     /// If the runtime does not take the model.
     fn load(&self, model: &[u8], shape: ImageShape) -> Result<Box<dyn Session>, RuntimeError>;
 
+    /// What the times of operators are rounded to; zero if they are not.
+    fn tick(&self) -> Duration;
+
     /// How long every operator takes in each of some passes over the images `[n, c, h, w]`, after others that nobody
     /// times.
     ///

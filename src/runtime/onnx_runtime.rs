@@ -85,6 +85,10 @@ impl Runtime for OnnxRuntime {
         Ok(Box::new(Loaded { session, shape }))
     }
 
+    fn tick(&self) -> Duration {
+        operator_times::TICK
+    }
+
     fn profile(
         &self,
         model: &[u8],

@@ -31,6 +31,10 @@ impl Runtime for Tract {
         Ok(Box::new(TractSession { plan: plan(model, shape).map_err(refused)?, shape }))
     }
 
+    fn tick(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn profile(
         &self,
         model: &[u8],

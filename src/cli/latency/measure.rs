@@ -49,7 +49,7 @@ pub(super) struct MeasureArgs {
     #[arg(long, value_name = "network|alone", default_value = "network", value_parser = surrounding)]
     context: Surrounding,
     /// Visits of each block, at different moments
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
     /// Timed passes of a visit
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=10_000))]
@@ -161,17 +161,16 @@ fn drift_note(measured: &Measured) -> Option<String> {
 
 fn report(args: &MeasureArgs, measured: &Measured, made: &Provenance, seconds: f64) -> String {
     let name = args.out.display();
-    let summaries: Vec<Summary> = measured.times_ms.values().filter_map(|times| Summary::of(times)).collect();
-    let mut errors: Vec<f64> = summaries.iter().map(Summary::relative_error).collect();
+    let mut errors: Vec<f64> = measured.units.values().map(Summary::relative_error).collect();
     errors.sort_by(f64::total_cmp);
     let error = |share: f64| errors.get((errors.len() as f64 * share) as usize).map_or(0.0, |error| 100.0 * error);
-    let count: usize = summaries.iter().map(|summary| summary.count).sum();
-    let outliers: usize = summaries.iter().map(|summary| summary.outliers).sum();
+    let sum = |of: fn(&Summary) -> usize| -> usize { measured.units.values().map(of).sum() };
+    let (count, outliers) = (sum(|summary| summary.count), sum(|summary| summary.outliers));
     let mut text = format!(
         "{name}: {} of {}, {}, {}\n\
          medians are known to ±{:.1} % (half of the rows), ±{:.1} % (95 % of them), at 95 % confidence\n\
          {:.2} % of {count} times are outliers\n",
-        plural(summaries.len(), "row"),
+        plural(measured.units.len(), "row"),
         made.device,
         made.runtime,
         minutes(seconds),

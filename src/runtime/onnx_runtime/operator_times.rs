@@ -9,6 +9,9 @@ use serde::Deserialize;
 
 use crate::runtime::{Passes, Profile};
 
+/// The trace has whole microseconds.
+pub const TICK: Duration = Duration::from_micros(1);
+
 #[derive(Debug, Deserialize)]
 struct Event {
     cat: String,
