@@ -7,8 +7,8 @@ mod out;
 mod plan;
 mod progress;
 mod runtime_args;
-//mod validate;
-//mod validation_report;
+mod validate;
+mod validation_report;
 
 use clap::{Parser, Subcommand};
 use miette::Report;
@@ -41,7 +41,7 @@ pub struct LatencyArgs {
 enum Command {
     Plan(plan::PlanArgs),
     Measure(Box<measure::MeasureArgs>),
-    //Validate(Box<validate::ValidateArgs>),
+    Validate(Box<validate::ValidateArgs>),
     Check(check::CheckArgs),
     Import(Box<import::ImportArgs>),
 }
@@ -51,7 +51,7 @@ pub fn run(args: &LatencyArgs) -> Exit {
     finish(match &args.command {
         Command::Plan(args) => plan::run(args),
         Command::Measure(args) => measure::run(args),
-        //Command::Validate(args) => validate::run(args),
+        Command::Validate(args) => validate::run(args),
         Command::Check(args) => check::run(args),
         Command::Import(args) => import::run(args),
     })
