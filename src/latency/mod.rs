@@ -22,7 +22,8 @@ mod write;
 
 pub use budget::{Budget, BudgetError};
 pub use calibration::{
-    Calibration, Confidence, Interval, IntervalError, NegativeBase, Term, TermSums, held_out_text,
+    Calibration, CalibrationError, Confidence, Fitted, Interval, IntervalError, MeasuredNetwork,
+    NegativeBase, Term, TermSums, held_out_text, leave_one_out,
 };
 pub use header::TableHeader;
 pub use predict::{MissingRows, Prediction, RowSource, SpanLatency, UnitLatency};

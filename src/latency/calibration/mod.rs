@@ -13,12 +13,14 @@
 //!
 //! [`Interval`] says how far predictions lie from networks that the calibration has not seen.
 
+mod fit;
 mod interval;
 mod terms;
 mod text;
 
 use std::collections::BTreeMap;
 
+pub use fit::{CalibrationError, Fitted, MeasuredNetwork, leave_one_out};
 pub use interval::{Confidence, Interval, IntervalError};
 pub use terms::TermSums;
 pub use text::held_out_text;

@@ -1,0 +1,168 @@
+//! Networks as rows of a regression, and its solution as a calibration.
+
+use std::collections::BTreeMap;
+
+use super::bounds::Bounds;
+use super::posterior::{Group, Posterior};
+use super::{MeasuredNetwork, SMALLEST};
+use crate::latency::calibration::{Calibration, Term, TermSums};
+use crate::robust::median;
+
+/// Factors closer to the wider term's than this are left to it.
+const SAME: f64 = 5e-4;
+
+/// What all rows of a fit are relative to, and what its columns mean.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    /// Median of measured over summed latency.
+    scale: f64,
+    /// What the constant is a multiple of, in ms.
+    reference_ms: f64,
+    base_ms: f64,
+    /// The columns of kinds and of sides; those of `all` and of the constant stand before them.
+    columns: BTreeMap<Term, usize>,
+    bounds: Bounds,
+}
+
+/// A network as a row: its place in every column, and what no column stands for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Row {
+    pub features: Vec<f64>,
+    /// Squared shares of kinds and of sides that no measured network has.
+    pub unseen: [f64; 2],
+}
+
+/// What a regression is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Data {
+    pub rows: Vec<Row>,
+    /// The prior of each column.
+    pub groups: Vec<Group>,
+    /// Measured over expected latency.
+    pub targets: Vec<f64>,
+    /// Relative variance of the measurements.
+    pub noise: Vec<f64>,
+}
+
+/// Columns before those of terms.
+const ALL: usize = 0;
+const CONSTANT: usize = 1;
+const FIRST_TERM: usize = 2;
+
+impl Frame {
+    pub fn new(networks: &[MeasuredNetwork], bounds: &Bounds) -> Self {
+        let ratios: Vec<f64> = networks.iter().map(|n| n.measured_ms / n.sums.total_ms()).collect();
+        let measured: Vec<f64> = networks.iter().map(|n| n.measured_ms).collect();
+        let terms = networks.iter().flat_map(|n| n.sums.by_term.keys());
+        let mut columns: BTreeMap<Term, usize> = BTreeMap::new();
+        for term in terms.filter(|term| !bounds.smallest.contains(term)) {
+            columns.insert(*term, 0);
+            columns.insert(term.of_kind(), 0);
+        }
+        for (index, column) in columns.values_mut().enumerate() {
+            *column = FIRST_TERM + index;
+        }
+        Self {
+            scale: median(&ratios).unwrap_or(1.0),
+            reference_ms: median(&measured).unwrap_or(1.0),
+            base_ms: networks.first().map_or(0.0, |network| network.sums.base_ms),
+            columns,
+            bounds: bounds.clone(),
+        }
+    }
+
+    /// Latency by the global scale alone.
+    pub fn expected_ms(&self, sums: &TermSums) -> f64 {
+        self.scale * sums.total_ms()
+    }
+
+    pub fn data(&self, networks: &[MeasuredNetwork]) -> Data {
+        let mut groups = vec![Group::All, Group::Constant];
+        // Columns of terms are numbered in the order of the map.
+        groups.extend(
+            self.columns.keys().map(|term| if term.side.is_some() { Group::Side } else { Group::Kind }),
+        );
+        let relative = |network: &MeasuredNetwork| network.measured_ms / self.expected_ms(&network.sums);
+        Data {
+            rows: networks.iter().map(|network| self.row(&network.sums)).collect(),
+            groups,
+            targets: networks.iter().map(relative).collect(),
+            noise: networks.iter().map(|n| (n.relative_noise * relative(n)).powi(2)).collect(),
+        }
+    }
+
+    pub fn row(&self, sums: &TermSums) -> Row {
+        let total_ms = sums.total_ms();
+        let mut row = Row { features: vec![0.0; FIRST_TERM + self.columns.len()], unseen: [0.0; 2] };
+        row.features[ALL] = 1.0;
+        if self.bounds.no_base {
+            row.features[ALL] -= sums.base_ms / total_ms;
+        } else {
+            row.features[CONSTANT] = self.reference_ms / self.expected_ms(sums);
+        }
+        let mut unseen_kinds: BTreeMap<Term, f64> = BTreeMap::new();
+        for (term, ms) in &sums.by_term {
+            let share = ms / total_ms;
+            if self.bounds.smallest.contains(term) {
+                row.features[ALL] -= (1.0 - SMALLEST) * share;
+                continue;
+            }
+            match self.columns.get(term) {
+                Some(&column) => row.features[column] += share,
+                None => row.unseen[1] += share * share,
+            }
+            match self.columns.get(&term.of_kind()) {
+                Some(&column) => row.features[column] += share,
+                None => *unseen_kinds.entry(term.of_kind()).or_default() += share,
+            }
+        }
+        row.unseen[0] = unseen_kinds.values().map(|share| share * share).sum();
+        row
+    }
+
+    pub fn solution(&self, posterior: &Posterior) -> Solution {
+        let value = |column: usize| self.scale * posterior.mean[column];
+        let all = value(ALL);
+        let deviation = |term: Term| self.columns.get(&term).map_or(0.0, |&column| value(column));
+        let mut factors: BTreeMap<Term, f64> = BTreeMap::new();
+        for term in self.columns.keys().chain(&self.bounds.smallest) {
+            let factor = match term.side {
+                _ if self.bounds.smallest.contains(term) => SMALLEST * all,
+                Some(_) => all + deviation(term.of_kind()) + deviation(*term),
+                None => (all + deviation(*term)).max(SMALLEST * all),
+            };
+            factors.insert(*term, factor);
+        }
+        let constant_ms = if self.bounds.no_base {
+            -self.base_ms
+        } else {
+            posterior.mean[CONSTANT] * self.reference_ms + (all - 1.0) * self.base_ms
+        };
+        Solution { all, constant_ms, base_ms: self.base_ms, factors }
+    }
+}
+
+/// A calibration before it is known to be physical.
+#[derive(Debug, Clone)]
+pub(super) struct Solution {
+    pub all: f64,
+    pub constant_ms: f64,
+    /// The base row that the constant is added to.
+    pub base_ms: f64,
+    pub factors: BTreeMap<Term, f64>,
+}
+
+impl Solution {
+    /// The calibration, without factors that say what a wider term says.
+    pub fn calibration(self) -> Calibration {
+        let Self { all, constant_ms, factors, .. } = self;
+        let mut calibration = Calibration { constant_ms, all, ..Calibration::IDENTITY };
+        // Kinds stand before their sides.
+        for (term, factor) in factors {
+            if (factor / calibration.factor_of(term) - 1.0).abs() > SAME {
+                calibration.factors.insert(term, factor);
+            }
+        }
+        calibration.rounded()
+    }
+}
