@@ -26,6 +26,15 @@ pub struct Attribution {
     names: Vec<(String, usize)>,
 }
 
+/// The operators of a unit in some passes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitTimes {
+    /// How many operators belong to it.
+    pub operators: usize,
+    /// Their time together in every pass.
+    pub passes: Vec<Duration>,
+}
+
 impl Attribution {
     /// The units of a graph.
     pub fn new(graph: &LayerGraph) -> Self {
@@ -49,14 +58,18 @@ impl Attribution {
         &self.units
     }
 
-    /// For each unit its time in every pass.
-    pub fn times(&self, profile: &Profile) -> Vec<Vec<Duration>> {
+    /// What a profile says of each unit.
+    pub fn times(&self, profile: &Profile) -> Vec<UnitTimes> {
         let owners = self.owners(&profile.operators);
-        let mut times = vec![vec![Duration::ZERO; profile.passes.len()]; self.units.len()];
+        let nothing = UnitTimes { operators: 0, passes: vec![Duration::ZERO; profile.passes.len()] };
+        let mut times = vec![nothing; self.units.len()];
+        for unit in owners.iter().flatten() {
+            times[*unit].operators += 1;
+        }
         for (pass, operators) in profile.passes.iter().enumerate() {
             for (owner, time) in owners.iter().zip(operators) {
                 if let Some(unit) = owner {
-                    times[*unit][pass] += *time;
+                    times[*unit].passes[pass] += *time;
                 }
             }
         }
@@ -98,7 +111,7 @@ mod tests {
         };
         let times = attribution.times(&profile);
         let named = attribution.units().iter().zip(times).map(|((place, unit), times)| {
-            (format!("{place} {}", unit.family.kind.name()), times[0].as_micros() as u64)
+            (format!("{place} {}", unit.family.kind.name()), times.passes[0].as_micros() as u64)
         });
         named.filter(|(_, us)| *us > 0).collect()
     }

@@ -6,11 +6,13 @@
 //! how long each of its operators takes, and [`Attribution`] tells which unit an operator belongs to.
 
 mod attribution;
+mod calm;
 mod carrier;
 mod drift;
 mod error;
 pub mod host;
 mod model;
+mod overhead;
 mod plan;
 mod samples;
 mod schedule;
@@ -23,6 +25,7 @@ pub use carrier::{Carrier, Surrounding, carriers};
 pub use drift::Drift;
 pub use error::MeasureError;
 pub use model::Model;
+pub use overhead::Overhead;
 pub use plan::{Covered, Piece, PieceBlock, Plan, Wanted};
 pub use samples::Summary;
 pub use session::{Goes, Measured, Progress, Settings, measure};

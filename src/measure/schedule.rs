@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::MeasureError;
+use super::calm::Calmed;
 use crate::differences::differences;
 use crate::journal::{Journal, Opened};
 use crate::seed;
@@ -22,11 +23,30 @@ pub struct Visit {
     pub round: usize,
     /// To which carrier.
     pub carrier: usize,
-    /// The sentinel's time before, where it was taken.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sentinel_ms: Option<f64>,
-    /// For every unit of the plan's blocks in the carrier, its times in nanoseconds.
-    pub nanoseconds: Vec<Vec<u64>>,
+    /// The sentinel's time.
+    pub sentinel_ms: f64,
+    /// Whether the sentinel was slower than usual.
+    pub disturbed: bool,
+    /// Of every unit of the plan's blocks in the carrier, or of a whole network.
+    pub times: Vec<Times>,
+}
+
+/// Times of a unit or a network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Times {
+    /// Operators that were timed.
+    pub operators: usize,
+    /// Their time together in each pass.
+    pub nanoseconds: Vec<u64>,
+}
+
+impl Visit {
+    /// A visit that has been made.
+    pub fn new(round: usize, carrier: usize, visited: Calmed<Vec<Times>>) -> Self {
+        let Calmed { found, sentinel_ms, disturbed } = visited;
+        Self { round, carrier, sentinel_ms, disturbed, times: found }
+    }
 }
 
 /// A line of the file that a measurement is kept in.
@@ -117,7 +137,8 @@ mod tests {
     use super::*;
 
     fn visit(round: usize, carrier: usize) -> Visit {
-        Visit { round, carrier, sentinel_ms: None, nanoseconds: vec![vec![10, 12]] }
+        let times = vec![Times { operators: 1, nanoseconds: vec![10, 12] }];
+        Visit { round, carrier, sentinel_ms: 1.0, disturbed: false, times }
     }
 
     #[test]

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::plan::BATCH_NORM;
-use super::schedule::{Schedule, Visit};
-use super::{Attribution, Carrier, MeasureError, Model, Plan, Summary, Surrounding, carriers};
+use super::attribution::UnitTimes;
+use super::calm::Calm;
+use super::schedule::{Schedule, Times, Visit};
+use super::{
+    Attribution, Carrier, MeasureError, Model, Overhead, Plan, Summary, Surrounding, carriers,
+};
 use crate::graph::{LatencyUnit, LayerGraph};
-use crate::robust::median;
-use crate::runtime::{Passes, Runtime, RuntimeError, Session};
-use crate::spec::block::Conv;
-use crate::spec::{BlockSpec, NetworkSpec, Padding};
+use crate::runtime::{Passes, Runtime, RuntimeError};
+use crate::spec::{self, BlockSpec, NetworkSpec};
 
 /// How a measurement is made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -31,21 +32,23 @@ pub struct Settings {
 /// Passes of a visit that nobody times: the first ones allocate memory.
 const WARM_UP: usize = 2;
 
-/// Visits between two times of the sentinel.
-const VISITS_OF_A_SENTINEL: usize = 10;
+/// The network whose time tells whether the machine is calm: small, with many operators.
+pub(super) const SENTINEL: &str = "mobilenet_v3_28";
 
-/// Passes of the sentinel.
-const SENTINEL_PASSES: Passes = Passes { warm_up: 1, timed: 5 };
+/// What is left of a time at least when the overhead of taking it is subtracted.
+const LEAST_SHARE: f64 = 0.1;
 
 /// All times of a measurement.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
     /// What the times of each unit say.
     pub units: BTreeMap<LatencyUnit, Summary>,
     /// Times of the sentinel in order, ms.
     pub sentinel_ms: Vec<f64>,
-    /// What a call of the runtime takes by itself.
-    pub call: Option<Summary>,
+    /// Visits that no try made calm.
+    pub disturbed: usize,
+    /// What the runtime takes beside.
+    pub overhead: Overhead,
 }
 
 /// How far a measurement has come.
@@ -98,23 +101,24 @@ pub fn measure(
     };
     let mut schedule = Schedule::open(journal, &measurement, subjects.len(), settings.rounds, settings.seed)?;
     let all = subjects.len() * settings.rounds;
-    let mut sentinel = Sentinel::new(runtime, &subjects[0])?;
+    let sentinel = spec::load(SENTINEL).unwrap_or_else(|_| unreachable!("a shipped network"));
+    let mut calm = Calm::new(runtime, sentinel.clone())?;
     for (round, carrier) in schedule.to_come.clone() {
         let done = schedule.done.len();
         if !goes_on(Progress { done, all }) {
             return Ok(None);
         }
-        let sentinel_ms = (done % VISITS_OF_A_SENTINEL == 0).then(|| sentinel.time()).transpose()?;
-        let nanoseconds = visit(runtime, &subjects[carrier], settings.passes)?;
-        schedule.add(Visit { round, carrier, sentinel_ms, nanoseconds })?;
+        let visited = calm.visit(|| visit(runtime, &subjects[carrier], settings.passes))?;
+        schedule.add(Visit::new(round, carrier, visited))?;
     }
     goes_on(Progress { done: all, all });
-    let call = call_overhead(runtime)?;
-    let tick_ms = runtime.tick().as_secs_f64() * 1e3;
+    let overhead = Overhead::of(runtime, &sentinel)?;
+    let done = &schedule.done;
     Ok(Some(Measured {
-        units: summaries(&subjects, &schedule.done, tick_ms),
-        sentinel_ms: schedule.done.iter().filter_map(|visit| visit.sentinel_ms).collect(),
-        call,
+        units: summaries(&subjects, done, &overhead, runtime.tick().as_secs_f64() * 1e3),
+        sentinel_ms: done.iter().map(|visit| visit.sentinel_ms).collect(),
+        disturbed: done.iter().filter(|visit| visit.disturbed).count(),
+        overhead,
     }))
 }
 
@@ -127,7 +131,7 @@ struct Measurement {
     program: &'static str,
 }
 
-fn visit(runtime: &dyn Runtime, subject: &Subject, passes: usize) -> Result<Vec<Vec<u64>>, MeasureError> {
+fn visit(runtime: &dyn Runtime, subject: &Subject, passes: usize) -> Result<Vec<Times>, MeasureError> {
     let model = Model::of(&subject.network);
     let passes = Passes { warm_up: WARM_UP, timed: passes };
     let profile = runtime
@@ -135,14 +139,15 @@ fn visit(runtime: &dyn Runtime, subject: &Subject, passes: usize) -> Result<Vec<
         .map_err(|source| cannot(&subject.network, source))?;
     let times = subject.attribution.times(&profile);
     let of_unit = |&unit: &usize| {
-        let times: Vec<u64> = times[unit].iter().map(|time| time.as_nanos() as u64).collect();
-        if times.iter().all(|time| *time == 0) {
+        let UnitTimes { operators, passes } = &times[unit];
+        if *operators == 0 {
             return Err(MeasureError::NotNamed {
                 unit: subject.attribution.units()[unit].1.to_string(),
                 operators: profile.operators.join(", "),
             });
         }
-        Ok(times)
+        let nanoseconds = passes.iter().map(|time| time.as_nanos() as u64).collect();
+        Ok(Times { operators: *operators, nanoseconds })
     };
     subject.counted.iter().map(of_unit).collect()
 }
@@ -154,68 +159,24 @@ pub(super) fn cannot(network: &NetworkSpec, source: RuntimeError) -> MeasureErro
     MeasureError::Runtime { what, source }
 }
 
-/// A network that is timed again and again.
-struct Sentinel<'a> {
-    network: &'a NetworkSpec,
-    session: Box<dyn Session>,
-    images: Vec<f32>,
-}
-
-impl<'a> Sentinel<'a> {
-    fn new(runtime: &dyn Runtime, subject: &'a Subject) -> Result<Self, MeasureError> {
-        let network = &subject.network;
-        let model = Model::of(network);
-        let session = runtime.load(&model.bytes, model.shape).map_err(|source| cannot(network, source))?;
-        Ok(Self { network, session, images: model.images })
-    }
-
-    fn time(&mut self) -> Result<f64, MeasureError> {
-        let times = self.session.time(&self.images, SENTINEL_PASSES);
-        let times = times.map_err(|source| cannot(self.network, source))?;
-        Ok(median(&milliseconds(&times)).unwrap_or_default())
-    }
-}
-
-fn milliseconds(times: &[Duration]) -> Vec<f64> {
+pub(super) fn milliseconds(times: &[Duration]) -> Vec<f64> {
     times.iter().map(|time| time.as_secs_f64() * 1e3).collect()
 }
 
-/// What a call takes when there is next to nothing to compute.
-fn call_overhead(runtime: &dyn Runtime) -> Result<Option<Summary>, MeasureError> {
-    const PASSES: Passes = Passes { warm_up: 100, timed: 1000 };
-    let network = smallest_network();
-    let model = Model::of(&network);
-    let times = runtime
-        .load(&model.bytes, model.shape)
-        .and_then(|mut session| session.time(&model.images, PASSES))
-        .map_err(|source| cannot(&network, source))?;
-    Ok(Summary::of(&milliseconds(&times), 0.0))
-}
-
-/// One pixel, one channel, one class.
-fn smallest_network() -> NetworkSpec {
-    let stem = BlockSpec::Conv(Conv { kernel: 1, stride: 1, channels: 1, activation: None });
-    NetworkSpec {
-        name: "smallest".to_owned(),
-        resolution: 1,
-        input_channels: 1,
-        classes: 1,
-        padding: Padding::Same,
-        batch_norm: BATCH_NORM,
-        dropout: 0.0,
-        stem,
-        blocks: Vec::new(),
-        head: vec![BlockSpec::Pool],
-    }
-}
-
-fn summaries(subjects: &[Subject], visits: &[Visit], tick_ms: f64) -> BTreeMap<LatencyUnit, Summary> {
+fn summaries(
+    subjects: &[Subject],
+    visits: &[Visit],
+    overhead: &Overhead,
+    tick_ms: f64,
+) -> BTreeMap<LatencyUnit, Summary> {
     let mut times_ms: BTreeMap<LatencyUnit, Vec<f64>> = BTreeMap::new();
     for visit in visits {
         let subject = &subjects[visit.carrier];
-        for (unit, nanoseconds) in subject.counted.iter().zip(&visit.nanoseconds) {
+        for (unit, times) in subject.counted.iter().zip(&visit.times) {
             let unit = subject.attribution.units()[*unit].1;
-            times_ms.entry(unit).or_default().extend(nanoseconds.iter().map(|ns| *ns as f64 * 1e-6));
+            let added = times.operators as f64 * overhead.of_operator_ms;
+            let ms = times.nanoseconds.iter().map(|ns| *ns as f64 * 1e-6);
+            times_ms.entry(unit).or_default().extend(ms.map(|ms| (ms - added).max(LEAST_SHARE * ms)));
         }
     }
     let summary = |(unit, times): (LatencyUnit, Vec<f64>)| Some((unit, Summary::of(&times, tick_ms)?));

@@ -26,7 +26,7 @@ pub struct Provenance {
 /// The text of the table: a row for each unit, its median and the spread of one time.
 pub fn table(measured: &Measured, plan: &Plan, provenance: &Provenance) -> String {
     let mut rows: Vec<TableRow> = Vec::new();
-    rows.extend(measured.call.map(|call| row(None, &call)));
+    rows.push(row(None, &measured.overhead.call));
     rows.extend(measured.units.iter().map(|(unit, summary)| row(Some(*unit), summary)));
     table_text(&header(plan, provenance), &rows)
 }

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::schedule::{Schedule, Visit};
-use super::session::{Goes, cannot};
+use super::calm::Calm;
+use super::schedule::{Schedule, Times, Visit};
+use super::session::{Goes, SENTINEL, cannot};
 use super::{MeasureError, Model, Progress, Summary};
 use crate::runtime::{Passes, Runtime};
-use crate::spec::NetworkSpec;
+use crate::spec::{self, NetworkSpec};
 
 /// How whole networks are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -51,29 +52,32 @@ pub fn measure_whole(
     };
     let mut schedule =
         Schedule::open(journal, &measurement, networks.len(), settings.rounds, settings.seed)?;
+    let sentinel = spec::load(SENTINEL).unwrap_or_else(|_| unreachable!("a shipped network"));
+    let mut calm = Calm::new(runtime, sentinel)?;
     let all = networks.len() * settings.rounds;
     for (round, index) in schedule.to_come.clone() {
         if !goes_on(Progress { done: schedule.done.len(), all }) {
             return Ok(None);
         }
-        let nanoseconds = vec![visit(runtime, &networks[index], settings.passes)?];
-        schedule.add(Visit { round, carrier: index, sentinel_ms: None, nanoseconds })?;
+        let visited = calm.visit(|| Ok(vec![visit(runtime, &networks[index], settings.passes)?]))?;
+        schedule.add(Visit::new(round, index, visited))?;
     }
     goes_on(Progress { done: all, all });
     let summary = |index: usize| {
         let visits = schedule.done.iter().filter(|visit| visit.carrier == index);
         let times: Vec<f64> =
-            visits.flat_map(|visit| visit.nanoseconds.iter().flatten()).map(|ns| *ns as f64 * 1e-6).collect();
+            visits.flat_map(|visit| visit.times.iter().flat_map(|times| &times.nanoseconds)).map(|ns| *ns as f64 * 1e-6).collect();
         Summary::of(&times, 0.0)
     };
     Ok((0..networks.len()).map(summary).collect())
 }
 
-fn visit(runtime: &dyn Runtime, network: &NetworkSpec, passes: usize) -> Result<Vec<u64>, MeasureError> {
+fn visit(runtime: &dyn Runtime, network: &NetworkSpec, passes: usize) -> Result<Times, MeasureError> {
     let model = Model::of(network);
     let times = runtime
         .load(&model.bytes, model.shape)
         .and_then(|mut session| session.time(&model.images, Passes { warm_up: WARM_UP, timed: passes }))
         .map_err(|source| cannot(network, source))?;
-    Ok(times.iter().map(|time| time.as_nanos() as u64).collect())
+    let nanoseconds = times.iter().map(|time| time.as_nanos() as u64).collect();
+    Ok(Times { operators: 0, nanoseconds })
 }

@@ -107,6 +107,9 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
     };
     let disturbance = ticks.zip(host::Ticks::now()).map(|(before, after)| before.disturbance(after));
     notes.extend(disturbance.into_iter().flat_map(host::Disturbance::warnings));
+    notes.extend((measured.disturbed > 0).then(|| {
+        format!("{} of {} visits were disturbed, however often they were made", measured.disturbed, measured.sentinel_ms.len())
+    }));
     notes.extend(drift_note(&measured));
     let provenance = Provenance {
         device,
@@ -178,9 +181,12 @@ fn report(args: &MeasureArgs, measured: &Measured, made: &Provenance, seconds: f
         error(0.95),
         100.0 * outliers as f64 / count.max(1) as f64,
     );
-    if let Some(call) = measured.call {
-        text += &format!("a call takes {:.1} us\n", 1e3 * call.median_ms);
-    }
+    let overhead = measured.overhead;
+    text += &format!(
+        "a call takes {:.1} us by itself; timing an operator {:+.2} us, which is taken off\n",
+        1e3 * overhead.call.median_ms,
+        1e3 * overhead.of_operator_ms
+    );
     if let Some(drift) = Drift::of(&measured.sentinel_ms) {
         text += &format!(
             "sentinel: {} times, {:.3} ms, changed by {:+.1} % from first to last{}\n",
