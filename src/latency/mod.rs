@@ -10,6 +10,7 @@
 pub mod audit;
 mod budget;
 mod calibration;
+mod csv_place;
 pub mod foreign;
 mod header;
 mod interpolate;

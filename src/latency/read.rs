@@ -6,13 +6,11 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use super::Row;
+use super::csv_place::{CsvText, Place};
 use super::header::TableHeader;
 use crate::diagnostic::FileError;
 use crate::graph::{LatencyUnit, UnitFamily, UnitKind};
 use crate::spec::Activation;
-
-/// Latencies above this are taken for a mistake of units.
-const IMPLAUSIBLE_MS: f64 = 60_000.0;
 
 /// The columns of a table.
 pub(super) const COLUMNS: [&str; 13] = [
@@ -55,7 +53,7 @@ pub(super) fn records(
     text: &str,
     header: &TableHeader,
 ) -> Result<Vec<Result<Record, FileError>>, FileError> {
-    Reader { file, text, header }.read()
+    Reader { csv: CsvText { file, text }, header }.read()
 }
 
 /// A row as it stands in the file.
@@ -78,19 +76,14 @@ struct RawRow {
 }
 
 struct Reader<'a> {
-    file: &'a str,
-    text: &'a str,
+    csv: CsvText<'a>,
     header: &'a TableHeader,
 }
 
 impl Reader<'_> {
     fn read(&self) -> Result<Vec<Result<Record, FileError>>, FileError> {
-        let mut csv = csv::ReaderBuilder::new()
-            .comment(Some(b'#'))
-            .trim(csv::Trim::All)
-            .from_reader(self.text.as_bytes());
-        let columns = csv.headers().map_err(|error| self.csv_error(&error))?.clone();
-        self.check_columns(&columns)?;
+        let mut csv = self.csv.reader();
+        let columns = self.csv.columns(&mut csv, &COLUMNS, &["op", "latency_ms"])?;
         Ok(csv.records().map(|record| self.record(&columns, record)).collect())
     }
 
@@ -99,117 +92,34 @@ impl Reader<'_> {
         columns: &csv::StringRecord,
         record: csv::Result<csv::StringRecord>,
     ) -> Result<Record, FileError> {
-        let record = record.map_err(|error| self.csv_error(&error))?;
-        let place = Place { reader: self, columns, record: &record };
-        let raw: RawRow = record.deserialize(Some(columns)).map_err(|error| place.unreadable(&error))?;
+        let record = record.map_err(|error| self.csv.error(&error))?;
+        let place = RowPlace { place: Place { csv: self.csv, columns, record: &record }, header: self.header };
+        let raw: RawRow = place.place.deserialize()?;
         Ok(Record {
-            line: place.line(),
-            span: place.span("op"),
+            line: place.place.line(),
+            span: place.place.span("op"),
             row: place.row(&raw)?,
             unit: if raw.op == "base" { None } else { Some(place.unit(&raw)?) },
             samples: raw.samples,
         })
     }
-
-    fn check_columns(&self, columns: &csv::StringRecord) -> Result<(), FileError> {
-        let place = Place { reader: self, columns, record: columns };
-        for name in columns {
-            if !COLUMNS.contains(&name) {
-                let remedy = if name.starts_with("latency") {
-                    "give the latency in milliseconds in a column `latency_ms`".to_owned()
-                } else {
-                    format!("known columns are {}", COLUMNS.join(", "))
-                };
-                return Err(place.error(name, format!("unknown column `{name}`")).with_remedy(remedy));
-            }
-        }
-        for name in ["op", "latency_ms"] {
-            if !columns.iter().any(|column| column == name) {
-                return Err(place.error("op", format!("the table has no column `{name}`")));
-            }
-        }
-        Ok(())
-    }
-
-    fn csv_error(&self, error: &csv::Error) -> FileError {
-        let at = error.position().map_or(0, |p| p.byte() as usize);
-        FileError::at(self.file, self.text, at..at + 1, error.to_string())
-            .with_remedy("every row needs one field for each column of the first row")
-    }
 }
 
-/// One record, for errors that point at its fields.
-struct Place<'a> {
-    reader: &'a Reader<'a>,
-    columns: &'a csv::StringRecord,
-    record: &'a csv::StringRecord,
+/// One record of a table, for errors that point at its fields.
+struct RowPlace<'a> {
+    place: Place<'a>,
+    header: &'a TableHeader,
 }
 
-impl Place<'_> {
-    /// Where the record starts in the file. A record's position is that of the end of the one before: comments and
-    /// blank lines may lie between.
-    fn start(&self) -> (usize, usize) {
-        let position = self.record.position();
-        let mut byte = position.map_or(0, |p| p.byte() as usize);
-        let mut line = position.map_or(1, |p| p.line() as usize);
-        while let Some(text) = self.reader.text[byte..].split_inclusive('\n').next() {
-            if !(text.starts_with('#') || text.trim().is_empty()) {
-                break;
-            }
-            byte += text.len();
-            line += 1;
-        }
-        (byte, line)
-    }
-
-    fn line(&self) -> usize {
-        self.start().1
-    }
-
-    /// Byte range of a field in the file.
-    fn span(&self, column: &str) -> Range<usize> {
-        let (mut start, _) = self.start();
-        for (name, field) in self.columns.iter().zip(self.reader.text[start..].split([',', '\n'])) {
-            if name == column {
-                return start..start + field.trim_end().len();
-            }
-            start += field.len() + 1;
-        }
-        start..start
-    }
-
+impl RowPlace<'_> {
     fn error(&self, column: &str, message: impl Into<String>) -> FileError {
-        FileError::at(self.reader.file, self.reader.text, self.span(column), message)
-    }
-
-    fn unreadable(&self, error: &csv::Error) -> FileError {
-        let csv::ErrorKind::Deserialize { err, .. } = error.kind() else {
-            return self.reader.csv_error(error);
-        };
-        let column = err.field().and_then(|index| self.columns.get(index as usize)).unwrap_or("op");
-        let value =
-            self.columns.iter().position(|c| c == column).and_then(|i| self.record.get(i)).unwrap_or("");
-        self.error(column, format!("`{value}` is no value for the column `{column}`"))
-            .with_remedy("numbers are plain: 224, 0.75")
+        self.place.error(column, message)
     }
 
     fn row(&self, raw: &RawRow) -> Result<Row, FileError> {
-        let plausible = |ms: f64| ms.is_finite() && ms > 0.0;
-        if !plausible(raw.latency_ms) {
-            return Err(self
-                .error("latency_ms", format!("a latency of {} ms is impossible", raw.latency_ms))
-                .with_remedy("measure the row again or leave it out"));
-        }
-        if raw.latency_ms > IMPLAUSIBLE_MS {
-            return Err(self
-                .error("latency_ms", format!("a latency of {} ms is implausible", raw.latency_ms))
-                .with_remedy("the column is in milliseconds, not micro- or nanoseconds"));
-        }
-        if raw.stddev_ms.is_some_and(|s| !(s.is_finite() && s >= 0.0)) {
-            return Err(self.error("stddev_ms", "a standard deviation is a number from 0"));
-        }
-        let activation = self.activation(raw)?;
-        Ok(Row { latency_ms: raw.latency_ms, stddev_ms: raw.stddev_ms, activation })
+        let latency_ms = self.place.latency_ms(raw.latency_ms)?;
+        let stddev_ms = self.place.stddev_ms(raw.stddev_ms)?;
+        Ok(Row { latency_ms, stddev_ms, activation: self.activation(raw)? })
     }
 
     fn activation(&self, raw: &RawRow) -> Result<Option<Activation>, FileError> {
@@ -240,7 +150,7 @@ impl Place<'_> {
         let has_window = matches!(kind, UnitKind::Conv | UnitKind::Depthwise | UnitKind::InvertedResidual);
         let window = |column, value| if has_window { self.required(column, value) } else { Ok(0) };
         let squeeze = raw.squeeze.unwrap_or(0);
-        let activation = if self.reader.header.ignores_activation { None } else { self.activation(raw)? };
+        let activation = if self.header.ignores_activation { None } else { self.activation(raw)? };
         Ok(LatencyUnit {
             family: UnitFamily {
                 kind,
