@@ -1,12 +1,12 @@
-//! Which unit an operator of a runtime belongs to.
+//! Which part of a network an operator of a runtime belongs to.
 //!
 //! A runtime fuses operators and names the result after one of its parts, and it adds operators of its own: changes of
 //! the memory layout, parts of an activation that it does not know. The former are told by the longest of our names that
 //! theirs begins with. The latter count to the operator before them, but next to a squeeze-excite layer, whose scaling
 //! makes runtimes change layouts around it, to that layer.
 //!
-//! Runtimes compute a residual addition within the convolution before it, under the name of the one or of the other, so
-//! its time counts to that convolution ([`FOLDED`]).
+//! Runtimes compute a residual addition within the convolution before it, under the name of the one or of the other. The
+//! two are one part here, and [`super::additions`] tells them apart.
 
 use std::time::Duration;
 
@@ -15,20 +15,28 @@ use crate::graph::{LatencyUnit, LayerGraph, UnitKind};
 use crate::runtime::Profile;
 use crate::spec::Place;
 
-/// Units that get no time of their own.
-pub const FOLDED: [UnitKind; 1] = [UnitKind::Add];
-
 /// The units of a network by the names of their operators.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attribution {
-    units: Vec<(Place, LatencyUnit)>,
-    /// Names that operators begin with, and the index of their unit.
+    parts: Vec<Part>,
+    /// Names that operators begin with, and the index of their part.
     names: Vec<(String, usize)>,
 }
 
-/// The operators of a unit in some passes.
+/// What is timed as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Where it stands.
+    pub place: Place,
+    /// The unit.
+    pub unit: LatencyUnit,
+    /// The residual addition behind it.
+    pub addition: Option<LatencyUnit>,
+}
+
+/// The operators of a part in some passes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnitTimes {
+pub struct PartTimes {
     /// How many operators belong to it.
     pub operators: usize,
     /// Their time together in every pass.
@@ -38,49 +46,50 @@ pub struct UnitTimes {
 impl Attribution {
     /// The units of a graph.
     pub fn new(graph: &LayerGraph) -> Self {
-        let mut units = Vec::new();
+        let mut parts: Vec<Part> = Vec::new();
         let mut names = Vec::new();
         for span in graph.spans() {
             for (unit, nodes) in graph.units_with_nodes(span) {
-                if !FOLDED.contains(&unit.family.kind) {
-                    units.push((span.place, unit));
+                match parts.last_mut() {
+                    Some(part) if unit.family.kind == UnitKind::Add => part.addition = Some(unit),
+                    _ => parts.push(Part { place: span.place, unit, addition: None }),
                 }
-                names.extend(nodes.iter().map(|node| (graph.name(node), units.len().saturating_sub(1))));
+                names.extend(nodes.iter().map(|node| (graph.name(node), parts.len() - 1)));
             }
         }
         // The last operator goes by the name of what it makes.
-        names.push((LOGITS.to_owned(), units.len().saturating_sub(1)));
-        Self { units, names }
+        names.push((LOGITS.to_owned(), parts.len().saturating_sub(1)));
+        Self { parts, names }
     }
 
-    /// The units in order, and where they stand.
-    pub fn units(&self) -> &[(Place, LatencyUnit)] {
-        &self.units
+    /// The parts in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
-    /// What a profile says of each unit.
-    pub fn times(&self, profile: &Profile) -> Vec<UnitTimes> {
+    /// What a profile says of each part.
+    pub fn times(&self, profile: &Profile) -> Vec<PartTimes> {
         let owners = self.owners(&profile.operators);
-        let nothing = UnitTimes { operators: 0, passes: vec![Duration::ZERO; profile.passes.len()] };
-        let mut times = vec![nothing; self.units.len()];
-        for unit in owners.iter().flatten() {
-            times[*unit].operators += 1;
+        let nothing = PartTimes { operators: 0, passes: vec![Duration::ZERO; profile.passes.len()] };
+        let mut times = vec![nothing; self.parts.len()];
+        for part in owners.iter().flatten() {
+            times[*part].operators += 1;
         }
         for (pass, operators) in profile.passes.iter().enumerate() {
             for (owner, time) in owners.iter().zip(operators) {
-                if let Some(unit) = owner {
-                    times[*unit].passes[pass] += *time;
+                if let Some(part) = owner {
+                    times[*part].passes[pass] += *time;
                 }
             }
         }
         times
     }
 
-    /// The unit of every operator; those before the first unit belong to none.
+    /// The part of every operator; those before the first part belong to none.
     fn owners(&self, operators: &[String]) -> Vec<Option<usize>> {
         let named: Vec<Option<usize>> = operators.iter().map(|name| self.named(name)).collect();
         let is_squeeze_excite =
-            |unit: &usize| self.units[*unit].1.family.kind == UnitKind::SqueezeExcite;
+            |part: &usize| self.parts[*part].unit.family.kind == UnitKind::SqueezeExcite;
         (0..operators.len())
             .map(|at| {
                 let before = named[..=at].iter().rev().flatten().next().copied();
@@ -92,7 +101,7 @@ impl Attribution {
 
     fn named(&self, operator: &str) -> Option<usize> {
         let ours = self.names.iter().filter(|(name, _)| operator.starts_with(name.as_str()));
-        ours.max_by_key(|(name, _)| name.len()).map(|(_, unit)| *unit)
+        ours.max_by_key(|(name, _)| name.len()).map(|(_, part)| *part)
     }
 }
 
@@ -110,8 +119,8 @@ mod tests {
             passes: vec![operators.iter().map(|(_, us)| Duration::from_micros(*us)).collect()],
         };
         let times = attribution.times(&profile);
-        let named = attribution.units().iter().zip(times).map(|((place, unit), times)| {
-            (format!("{place} {}", unit.family.kind.name()), times.passes[0].as_micros() as u64)
+        let named = attribution.parts().iter().zip(times).map(|(part, times)| {
+            (format!("{} {}", part.place, part.unit.family.kind.name()), times.passes[0].as_micros() as u64)
         });
         named.filter(|(_, us)| *us > 0).collect()
     }

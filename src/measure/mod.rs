@@ -5,6 +5,7 @@
 //! input arrives in and what the caches hold are then those of a network, not those of a unit alone. The runtime says
 //! how long each of its operators takes, and [`Attribution`] tells which unit an operator belongs to.
 
+mod additions;
 mod attribution;
 mod calm;
 mod carrier;
@@ -20,7 +21,7 @@ mod session;
 mod table;
 mod whole;
 
-pub use attribution::Attribution;
+pub use attribution::{Attribution, Part, PartTimes};
 pub use carrier::{Carrier, Surrounding, carriers};
 pub use drift::Drift;
 pub use error::MeasureError;

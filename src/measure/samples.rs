@@ -40,6 +40,13 @@ impl Summary {
         })
     }
 
+    /// The same, with a median of at least `least_ms`.
+    #[must_use]
+    pub fn at_least(self, least_ms: f64) -> Self {
+        let [low, high] = self.median_within_ms.map(|bound| bound.max(least_ms));
+        Self { median_ms: self.median_ms.max(least_ms), median_within_ms: [low, high], ..self }
+    }
+
     /// Half the width of the median's bounds over the median.
     pub fn relative_error(&self) -> f64 {
         let [low, high] = self.median_within_ms;

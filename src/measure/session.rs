@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::attribution::UnitTimes;
+use super::additions;
+use super::attribution::PartTimes;
 use super::calm::Calm;
 use super::schedule::{Schedule, Times, Visit};
 use super::{
@@ -31,6 +32,10 @@ pub struct Settings {
 
 /// Passes of a visit that nobody times: the first ones allocate memory.
 const WARM_UP: usize = 2;
+
+/// A visit is at least that long, unless it would take more passes than [`MOST_PASSES`].
+const VISIT: Duration = Duration::from_millis(40);
+const MOST_PASSES: usize = 200;
 
 /// The network whose time tells whether the machine is calm: small, with many operators.
 pub(super) const SENTINEL: &str = "mobilenet_v3_28";
@@ -67,15 +72,15 @@ pub type Goes<'a> = &'a mut dyn FnMut(Progress) -> bool;
 struct Subject {
     network: NetworkSpec,
     attribution: Attribution,
-    /// Indices of the units that belong to blocks of the plan.
+    /// Indices of the parts that belong to blocks of the plan.
     counted: Vec<usize>,
 }
 
 impl Subject {
     fn new(carrier: Carrier) -> Self {
         let attribution = Attribution::new(&LayerGraph::lower(&carrier.network));
-        let units = attribution.units().iter().enumerate();
-        let counted = units.filter(|(_, (place, _))| carrier.places.contains(place)).map(|(at, _)| at).collect();
+        let parts = attribution.parts().iter().enumerate();
+        let counted = parts.filter(|(_, part)| carrier.places.contains(&part.place)).map(|(at, _)| at).collect();
         Self { network: carrier.network, attribution, counted }
     }
 }
@@ -115,7 +120,7 @@ pub fn measure(
     let overhead = Overhead::of(runtime, &sentinel)?;
     let done = &schedule.done;
     Ok(Some(Measured {
-        units: summaries(&subjects, done, &overhead, runtime.tick().as_secs_f64() * 1e3),
+        units: collect(&subjects, done, &overhead).summaries(runtime.tick().as_secs_f64() * 1e3),
         sentinel_ms: done.iter().map(|visit| visit.sentinel_ms).collect(),
         disturbed: done.iter().filter(|visit| visit.disturbed).count(),
         overhead,
@@ -133,23 +138,36 @@ struct Measurement {
 
 fn visit(runtime: &dyn Runtime, subject: &Subject, passes: usize) -> Result<Vec<Times>, MeasureError> {
     let model = Model::of(&subject.network);
-    let passes = Passes { warm_up: WARM_UP, timed: passes };
-    let profile = runtime
-        .profile(&model.bytes, model.shape, &model.images, passes)
-        .map_err(|source| cannot(&subject.network, source))?;
+    let profile = |timed| {
+        let passes = Passes { warm_up: WARM_UP, timed };
+        let profile = runtime.profile(&model.bytes, model.shape, &model.images, passes);
+        profile.map_err(|source| cannot(&subject.network, source))
+    };
+    let short = profile(passes)?;
+    let profile = match more_passes(short.passes.iter().flatten(), passes) {
+        Some(more) => profile(more)?,
+        None => short,
+    };
     let times = subject.attribution.times(&profile);
-    let of_unit = |&unit: &usize| {
-        let UnitTimes { operators, passes } = &times[unit];
+    let of_part = |&part: &usize| {
+        let PartTimes { operators, passes } = &times[part];
         if *operators == 0 {
             return Err(MeasureError::NotNamed {
-                unit: subject.attribution.units()[unit].1.to_string(),
+                unit: subject.attribution.parts()[part].unit.to_string(),
                 operators: profile.operators.join(", "),
             });
         }
         let nanoseconds = passes.iter().map(|time| time.as_nanos() as u64).collect();
         Ok(Times { operators: *operators, nanoseconds })
     };
-    subject.counted.iter().map(of_unit).collect()
+    subject.counted.iter().map(of_part).collect()
+}
+
+/// How many passes fill a visit, where these took less.
+pub(super) fn more_passes<'a>(taken: impl Iterator<Item = &'a Duration>, passes: usize) -> Option<usize> {
+    let taken: Duration = taken.sum();
+    let missing = VISIT.as_secs_f64() / taken.as_secs_f64().max(1e-6);
+    (missing > 1.0).then(|| ((passes as f64 * missing) as usize).clamp(passes, MOST_PASSES))
 }
 
 pub(super) fn cannot(network: &NetworkSpec, source: RuntimeError) -> MeasureError {
@@ -163,22 +181,16 @@ pub(super) fn milliseconds(times: &[Duration]) -> Vec<f64> {
     times.iter().map(|time| time.as_secs_f64() * 1e3).collect()
 }
 
-fn summaries(
-    subjects: &[Subject],
-    visits: &[Visit],
-    overhead: &Overhead,
-    tick_ms: f64,
-) -> BTreeMap<LatencyUnit, Summary> {
-    let mut times_ms: BTreeMap<LatencyUnit, Vec<f64>> = BTreeMap::new();
+fn collect(subjects: &[Subject], visits: &[Visit], overhead: &Overhead) -> additions::Times {
+    let mut all = additions::Times::default();
     for visit in visits {
         let subject = &subjects[visit.carrier];
-        for (unit, times) in subject.counted.iter().zip(&visit.times) {
-            let unit = subject.attribution.units()[*unit].1;
+        for (part, times) in subject.counted.iter().zip(&visit.times) {
+            let part = subject.attribution.parts()[*part];
             let added = times.operators as f64 * overhead.of_operator_ms;
             let ms = times.nanoseconds.iter().map(|ns| *ns as f64 * 1e-6);
-            times_ms.entry(unit).or_default().extend(ms.map(|ms| (ms - added).max(LEAST_SHARE * ms)));
+            all.add(part.unit, part.addition, ms.map(|ms| (ms - added).max(LEAST_SHARE * ms)));
         }
     }
-    let summary = |(unit, times): (LatencyUnit, Vec<f64>)| Some((unit, Summary::of(&times, tick_ms)?));
-    times_ms.into_iter().filter_map(summary).collect()
+    all
 }

@@ -1,6 +1,5 @@
 //! The table of a measurement.
 
-use super::attribution::FOLDED;
 use super::{Measured, Plan, Summary, Surrounding};
 use crate::latency::{TableRow, table_text};
 
@@ -43,7 +42,6 @@ fn row(unit: Option<crate::graph::LatencyUnit>, summary: &Summary) -> TableRow {
 fn header(plan: &Plan, made: &Provenance) -> Vec<(&'static str, String)> {
     let sides: Vec<String> = plan.sides().iter().map(u32::to_string).collect();
     let names: Vec<&str> = plan.covers.iter().map(|covered| covered.name.as_str()).collect();
-    let folded: Vec<&str> = FOLDED.iter().map(|kind| kind.name()).collect();
     let mut header = vec![
         ("device", made.device.clone()),
         ("runtime", made.runtime.clone()),
@@ -51,7 +49,6 @@ fn header(plan: &Plan, made: &Provenance) -> Vec<(&'static str, String)> {
         ("precision", "float32".to_owned()),
         ("batch", "1".to_owned()),
         ("resolution", sides.join(", ")),
-        ("folded", folded.join(", ")),
         ("method", method(made.surrounding).to_owned()),
         ("source", format!("measured by mbn-latency {} for {}", env!("CARGO_PKG_VERSION"), names.join(", "))),
         ("date", made.date.clone()),

@@ -130,10 +130,13 @@ impl Wanted {
     /// `ratio` at most from those of a unit that does.
     pub fn plan(mut self, ratio: f64) -> Plan {
         let padding = self.padding.unwrap_or(Padding::Same);
+        let wanted: BTreeSet<LatencyUnit> = self.pieces.iter().flat_map(|piece| piece.units(padding)).collect();
+        let twins: Vec<Piece> = self.pieces.iter().filter_map(|piece| piece.without_addition(padding)).collect();
+        self.pieces.extend(twins);
         let mut seen = HashSet::new();
         self.pieces.retain(|piece| seen.insert(*piece));
-        let units: Vec<Vec<LatencyUnit>> = self.pieces.iter().map(|piece| piece.units(padding)).collect();
-        let wanted: BTreeSet<LatencyUnit> = units.iter().flatten().copied().collect();
+        let units: Vec<Vec<LatencyUnit>> =
+            self.pieces.iter().map(|piece| piece.timed_units(padding)).collect();
         let chosen = grid::thinned(&wanted, ratio);
         let index: BTreeMap<LatencyUnit, usize> =
             chosen.iter().enumerate().map(|(index, unit)| (*unit, index)).collect();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::graph::{LatencyUnit, LayerGraph, Shape, Surroundings};
+use crate::graph::{LatencyUnit, LayerGraph, Shape, Surroundings, UnitKind};
 use crate::spec::{BatchNormSpec, BlockSpec, Padding};
 
 /// A block, or the classifier.
@@ -53,6 +53,23 @@ impl Piece {
     pub fn units(&self, padding: Padding) -> Vec<LatencyUnit> {
         let graph = self.graph(padding);
         graph.spans().iter().flat_map(|span| graph.operator_units(span)).collect()
+    }
+
+    /// Those of its units that can be timed in it: all but the convolution before a residual addition, which cannot be
+    /// told from it.
+    pub fn timed_units(&self, padding: Padding) -> Vec<LatencyUnit> {
+        let units = self.units(padding);
+        let before_addition =
+            |at: usize| units.get(at + 1).is_some_and(|next| next.family.kind == UnitKind::Add);
+        units.iter().enumerate().filter(|(at, _)| !before_addition(*at)).map(|(_, unit)| *unit).collect()
+    }
+
+    /// The block behind a map of other channels, so that there is no residual addition; `None` where there is none
+    /// anyway.
+    pub fn without_addition(&self, padding: Padding) -> Option<Self> {
+        let has_addition = |piece: &Self| piece.units(padding).iter().any(|unit| unit.family.kind == UnitKind::Add);
+        let other = Self { channels: self.channels + 8, ..*self };
+        (has_addition(self) && !has_addition(&other)).then_some(other)
     }
 }
 
