@@ -2,10 +2,12 @@
 //!
 //! Whatever else a machine does makes a visit slower, never faster; where two cores share the units of one, by half. A
 //! small network of constant size, the sentinel, is timed before and after each visit. If it takes notably longer than
-//! it usually does, the visit is made again. A device that stays slow is taken as it is: visits are repeated a few
-//! times only, and what is usual follows the last visits.
+//! it usually does, the visit is made again, a little later each time. A device that stays slow is taken as it is: what
+//! is usual is forgotten when no visit has been calm for long.
 
 use std::collections::VecDeque;
+use std::thread::sleep;
+use std::time::Duration;
 
 use super::{MeasureError, Model};
 use crate::measure::session::{cannot, milliseconds};
@@ -19,11 +21,20 @@ const PASSES: Passes = Passes { warm_up: 2, timed: 9 };
 /// A visit is calm if the sentinel takes at most this times what is usual.
 const CALM: f64 = 1.06;
 
-/// Visits that tell what is usual: the faster half of the last ones.
-const REMEMBERED: usize = 20;
+/// Times of the sentinel that tell what is usual: their lower quartile.
+const REMEMBERED: usize = 400;
+
+/// Times that are taken before the first visit.
+const FIRST: usize = 40;
 
 /// How often a visit is made before it is taken as it is.
-const TRIES: usize = 12;
+const TRIES: u32 = 12;
+
+/// The pause before a second try; every further one is longer by as much. Disturbances last for seconds.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Visits without a calm one after which the device counts as changed.
+const CHANGED: usize = 10;
 
 /// The sentinel and what it usually takes.
 pub struct Calm {
@@ -33,6 +44,8 @@ pub struct Calm {
     /// Times of the last visits, ms.
     last: VecDeque<f64>,
     now_ms: f64,
+    /// Visits since the last calm one.
+    disturbed: usize,
 }
 
 /// A visit, and how calm it was.
@@ -54,9 +67,10 @@ impl Calm {
     pub fn new(runtime: &dyn Runtime, network: NetworkSpec) -> Result<Self, MeasureError> {
         let model = Model::of(&network);
         let session = runtime.load(&model.bytes, model.shape).map_err(|source| cannot(&network, source))?;
-        let mut calm = Self { network, session, images: model.images, last: VecDeque::new(), now_ms: 0.0 };
-        for _ in 0..REMEMBERED {
+        let mut calm = Self { network, session, images: model.images, last: VecDeque::new(), now_ms: 0.0, disturbed: 0 };
+        for _ in 0..FIRST {
             let time = calm.time()?;
+            calm.now_ms = time;
             calm.remember(time);
         }
         Ok(calm)
@@ -71,7 +85,11 @@ impl Calm {
         mut visit: impl FnMut() -> Result<T, MeasureError>,
     ) -> Result<Calmed<T>, MeasureError> {
         let mut best: Option<Calmed<T>> = None;
-        for _ in 0..TRIES {
+        for attempt in 0..TRIES {
+            if attempt > 0 {
+                sleep(attempt * PAUSE);
+                self.now_ms = self.time()?;
+            }
             let usual = self.usual();
             let before = self.now_ms;
             let found = visit()?;
@@ -86,7 +104,14 @@ impl Calm {
             }
         }
         let best = best.unwrap_or_else(|| unreachable!("there is at least one try"));
-        self.remember(best.sentinel_ms);
+        self.disturbed = if best.disturbed { self.disturbed + 1 } else { 0 };
+        if self.disturbed > CHANGED {
+            self.last.clear();
+            self.disturbed = 0;
+        }
+        if !best.disturbed || self.last.is_empty() {
+            self.remember(best.sentinel_ms);
+        }
         Ok(best)
     }
 
@@ -96,18 +121,16 @@ impl Calm {
     }
 
     fn remember(&mut self, time_ms: f64) {
-        self.now_ms = time_ms;
         self.last.push_back(time_ms);
         if self.last.len() > REMEMBERED {
             self.last.pop_front();
         }
     }
 
-    /// The median of the faster half.
+    /// The lower quartile.
     fn usual(&self) -> f64 {
         let mut sorted: Vec<f64> = self.last.iter().copied().collect();
         sorted.sort_by(f64::total_cmp);
-        sorted.truncate(sorted.len().div_ceil(2));
-        median(&sorted).unwrap_or_default()
+        sorted.get(sorted.len() / 4).copied().unwrap_or(f64::INFINITY)
     }
 }

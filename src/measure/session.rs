@@ -34,8 +34,8 @@ pub struct Settings {
 const WARM_UP: usize = 2;
 
 /// A visit is at least that long, unless it would take more passes than [`MOST_PASSES`].
-const VISIT: Duration = Duration::from_millis(40);
-const MOST_PASSES: usize = 200;
+const VISIT: Duration = Duration::from_millis(25);
+const MOST_PASSES: usize = 60;
 
 /// The network whose time tells whether the machine is calm: small, with many operators.
 pub(super) const SENTINEL: &str = "mobilenet_v3_28";

@@ -52,7 +52,7 @@ pub(super) struct ValidateArgs {
     #[arg(long)]
     dry_run: bool,
     /// Visits of each network, at different moments
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
     /// Timed passes of a visit
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=10_000))]
