@@ -31,4 +31,4 @@ pub use plan::{Covered, Piece, PieceBlock, Plan, Wanted};
 pub use samples::Summary;
 pub use session::{Goes, Measured, Progress, Settings, measure};
 pub use table::{Provenance, table};
-pub use whole::{WholeSettings, measure_whole};
+pub use whole::{Whole, WholeSettings, measure_whole};

@@ -10,7 +10,6 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::MeasureError;
-use super::calm::Calmed;
 use crate::differences::differences;
 use crate::journal::{Journal, Opened};
 use crate::seed;
@@ -23,10 +22,8 @@ pub struct Visit {
     pub round: usize,
     /// To which carrier.
     pub carrier: usize,
-    /// The sentinel's time.
+    /// The sentinel's time around it.
     pub sentinel_ms: f64,
-    /// Whether the sentinel was slower than usual.
-    pub disturbed: bool,
     /// Of every unit of the plan's blocks in the carrier, or of a whole network.
     pub times: Vec<Times>,
 }
@@ -41,13 +38,6 @@ pub struct Times {
     pub nanoseconds: Vec<u64>,
 }
 
-impl Visit {
-    /// A visit that has been made.
-    pub fn new(round: usize, carrier: usize, visited: Calmed<Vec<Times>>) -> Self {
-        let Calmed { found, sentinel_ms, disturbed } = visited;
-        Self { round, carrier, sentinel_ms, disturbed, times: found }
-    }
-}
 
 /// A line of the file that a measurement is kept in.
 #[derive(Debug, Serialize, Deserialize)]
@@ -138,7 +128,7 @@ mod tests {
 
     fn visit(round: usize, carrier: usize) -> Visit {
         let times = vec![Times { operators: 1, nanoseconds: vec![10, 12] }];
-        Visit { round, carrier, sentinel_ms: 1.0, disturbed: false, times }
+        Visit { round, carrier, sentinel_ms: 1.0, times }
     }
 
     #[test]

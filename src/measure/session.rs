@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use super::additions;
 use super::attribution::PartTimes;
-use super::calm::Calm;
+use super::calm::{Sentinel, calm};
 use super::schedule::{Schedule, Times, Visit};
 use super::{
     Attribution, Carrier, MeasureError, Model, Overhead, Plan, Summary, Surrounding, carriers,
 };
 use crate::graph::{LatencyUnit, LayerGraph};
 use crate::runtime::{Passes, Runtime, RuntimeError};
-use crate::spec::{self, BlockSpec, NetworkSpec};
+use crate::spec::{BlockSpec, NetworkSpec};
 
 /// How a measurement is made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -37,9 +37,6 @@ const WARM_UP: usize = 2;
 const VISIT: Duration = Duration::from_millis(25);
 const MOST_PASSES: usize = 60;
 
-/// The network whose time tells whether the machine is calm: small, with many operators.
-pub(super) const SENTINEL: &str = "mobilenet_v3_28";
-
 /// What is left of a time at least when the overhead of taking it is subtracted.
 const LEAST_SHARE: f64 = 0.1;
 
@@ -50,7 +47,7 @@ pub struct Measured {
     pub units: BTreeMap<LatencyUnit, Summary>,
     /// Times of the sentinel in order, ms.
     pub sentinel_ms: Vec<f64>,
-    /// Visits that no try made calm.
+    /// Visits at moments that were not calm.
     pub disturbed: usize,
     /// What the runtime takes beside.
     pub overhead: Overhead,
@@ -106,23 +103,23 @@ pub fn measure(
     };
     let mut schedule = Schedule::open(journal, &measurement, subjects.len(), settings.rounds, settings.seed)?;
     let all = subjects.len() * settings.rounds;
-    let sentinel = spec::load(SENTINEL).unwrap_or_else(|_| unreachable!("a shipped network"));
-    let mut calm = Calm::new(runtime, sentinel.clone())?;
+    let mut sentinel = Sentinel::new(runtime)?;
     for (round, carrier) in schedule.to_come.clone() {
         let done = schedule.done.len();
         if !goes_on(Progress { done, all }) {
             return Ok(None);
         }
-        let visited = calm.visit(|| visit(runtime, &subjects[carrier], settings.passes))?;
-        schedule.add(Visit::new(round, carrier, visited))?;
+        let (times, sentinel_ms) = sentinel.watch(|| visit(runtime, &subjects[carrier], settings.passes))?;
+        schedule.add(Visit { round, carrier, sentinel_ms, times })?;
     }
     goes_on(Progress { done: all, all });
-    let overhead = Overhead::of(runtime, &sentinel)?;
+    let overhead = Overhead::of(runtime, sentinel.network())?;
     let done = &schedule.done;
+    let (calm, disturbed) = calm(done);
     Ok(Some(Measured {
-        units: collect(&subjects, done, &overhead).summaries(runtime.tick().as_secs_f64() * 1e3),
+        units: collect(&subjects, &calm, &overhead).summaries(runtime.tick().as_secs_f64() * 1e3),
         sentinel_ms: done.iter().map(|visit| visit.sentinel_ms).collect(),
-        disturbed: done.iter().filter(|visit| visit.disturbed).count(),
+        disturbed,
         overhead,
     }))
 }
@@ -181,7 +178,7 @@ pub(super) fn milliseconds(times: &[Duration]) -> Vec<f64> {
     times.iter().map(|time| time.as_secs_f64() * 1e3).collect()
 }
 
-fn collect(subjects: &[Subject], visits: &[Visit], overhead: &Overhead) -> additions::Times {
+fn collect(subjects: &[Subject], visits: &[&Visit], overhead: &Overhead) -> additions::Times {
     let mut all = additions::Times::default();
     for visit in visits {
         let subject = &subjects[visit.carrier];

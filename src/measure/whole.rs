@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::calm::Calm;
+use super::calm::{Sentinel, calm};
 use super::schedule::{Schedule, Times, Visit};
-use super::session::{Goes, SENTINEL, cannot, more_passes};
+use super::session::{Goes, cannot, more_passes};
 use super::{MeasureError, Model, Progress, Summary};
 use crate::runtime::{Passes, Runtime};
-use crate::spec::{self, NetworkSpec};
+use crate::spec::NetworkSpec;
 
 /// How whole networks are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -33,6 +33,17 @@ struct Measurement<'a> {
     program: &'static str,
 }
 
+/// Whole networks that were timed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Whole {
+    /// What the times of each network say.
+    pub networks: Vec<Summary>,
+    /// Visits that were made.
+    pub visits: usize,
+    /// Those at moments that were not calm.
+    pub disturbed: usize,
+}
+
 /// The time of each network, going on with what `journal` holds. `None` if `goes_on` ended it.
 ///
 /// # Errors
@@ -43,7 +54,7 @@ pub fn measure_whole(
     settings: WholeSettings,
     journal: &Path,
     goes_on: Goes<'_>,
-) -> Result<Option<Vec<Summary>>, MeasureError> {
+) -> Result<Option<Whole>, MeasureError> {
     let measurement = Measurement {
         runtime: format!("{} {}", runtime.name(), runtime.version()),
         networks: networks.iter().map(|network| network.arch_id().to_string()).collect(),
@@ -52,24 +63,25 @@ pub fn measure_whole(
     };
     let mut schedule =
         Schedule::open(journal, &measurement, networks.len(), settings.rounds, settings.seed)?;
-    let sentinel = spec::load(SENTINEL).unwrap_or_else(|_| unreachable!("a shipped network"));
-    let mut calm = Calm::new(runtime, sentinel)?;
+    let mut sentinel = Sentinel::new(runtime)?;
     let all = networks.len() * settings.rounds;
     for (round, index) in schedule.to_come.clone() {
         if !goes_on(Progress { done: schedule.done.len(), all }) {
             return Ok(None);
         }
-        let visited = calm.visit(|| Ok(vec![visit(runtime, &networks[index], settings.passes)?]))?;
-        schedule.add(Visit::new(round, index, visited))?;
+        let (times, sentinel_ms) = sentinel.watch(|| visit(runtime, &networks[index], settings.passes))?;
+        schedule.add(Visit { round, carrier: index, sentinel_ms, times: vec![times] })?;
     }
     goes_on(Progress { done: all, all });
+    let (calm, disturbed) = calm(&schedule.done);
     let summary = |index: usize| {
-        let visits = schedule.done.iter().filter(|visit| visit.carrier == index);
+        let visits = calm.iter().filter(|visit| visit.carrier == index);
         let times: Vec<f64> =
             visits.flat_map(|visit| visit.times.iter().flat_map(|times| &times.nanoseconds)).map(|ns| *ns as f64 * 1e-6).collect();
         Summary::of(&times, 0.0)
     };
-    Ok((0..networks.len()).map(summary).collect())
+    let networks: Option<Vec<Summary>> = (0..networks.len()).map(summary).collect();
+    Ok(networks.map(|networks| Whole { networks, visits: schedule.done.len(), disturbed }))
 }
 
 fn visit(runtime: &dyn Runtime, network: &NetworkSpec, passes: usize) -> Result<Times, MeasureError> {

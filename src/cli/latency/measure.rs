@@ -108,7 +108,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
     let disturbance = ticks.zip(host::Ticks::now()).map(|(before, after)| before.disturbance(after));
     notes.extend(disturbance.into_iter().flat_map(host::Disturbance::warnings));
     notes.extend((measured.disturbed > 0).then(|| {
-        format!("{} of {} visits were disturbed, however often they were made", measured.disturbed, measured.sentinel_ms.len())
+        format!("{} of {} visits fell on moments that were not calm, and count where there are no others", measured.disturbed, measured.sentinel_ms.len())
     }));
     notes.extend(drift_note(&measured));
     let provenance = Provenance {

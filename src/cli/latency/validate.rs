@@ -16,7 +16,7 @@ use crate::graph::LayerGraph;
 use crate::latency::{
     Calibration, Comparison, Figures, LATENCY_TABLES, LatencyTable, MeasuredNetwork, held_out_text, with_entries,
 };
-use crate::measure::{Summary, WholeSettings, host, measure_whole};
+use crate::measure::{Summary, Whole, WholeSettings, host, measure_whole};
 use crate::space::{self, SearchSpace};
 use crate::spec::NetworkSpec;
 use crate::terminal::say;
@@ -176,16 +176,20 @@ fn measured(
     let ticks = host::Ticks::now();
     let measured =
         measure_whole(networks, runtime.as_ref(), settings, &journal, &mut |progress| bar.goes_on(progress))?;
-    if measured.is_none() {
+    let Some(measured) = measured else {
         say(format_args!("interrupted; the same command goes on, from {}", journal.display()));
         return Ok(None);
+    };
+    if measured.disturbed > 0 {
+        let Whole { disturbed, visits, .. } = measured;
+        say(format_args!("warning: {disturbed} of {visits} visits fell on moments that were not calm"));
     }
     let disturbance = ticks.zip(host::Ticks::now()).map(|(before, after)| before.disturbance(after));
     for warning in disturbance.into_iter().flat_map(host::Disturbance::warnings) {
         say(format_args!("warning: {warning}"));
     }
     let _ = std::fs::remove_file(&journal);
-    Ok(measured)
+    Ok(Some(measured.networks))
 }
 
 /// Fits, judges, and writes what was learned.
