@@ -185,7 +185,8 @@ impl LayerGraph {
     ) -> impl Iterator<Item = (LatencyUnit, &'a [Node])> + 'a {
         let nodes = self.nodes_of(span);
         nodes.iter().enumerate().filter_map(move |(at, node)| {
-            let fused = nodes[at + 1..].iter().take_while(|node| Self::is_fused_into_previous(&node.op)).count();
+            let fused =
+                nodes[at + 1..].iter().take_while(|node| Self::is_fused_into_previous(&node.op)).count();
             let nodes = &nodes[at..=at + fused];
             Some((self.operator_unit(node, span.place, fused_activation(nodes))?, nodes))
         })

@@ -14,6 +14,7 @@ mod csv_place;
 pub mod foreign;
 mod header;
 mod interpolate;
+mod left_out;
 mod predict;
 mod read;
 mod shipped;

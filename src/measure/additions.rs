@@ -21,7 +21,12 @@ pub struct Times {
 
 impl Times {
     /// Adds times of a unit with its addition.
-    pub fn add(&mut self, unit: LatencyUnit, addition: Option<LatencyUnit>, times: impl Iterator<Item = f64>) {
+    pub fn add(
+        &mut self,
+        unit: LatencyUnit,
+        addition: Option<LatencyUnit>,
+        times: impl Iterator<Item = f64>,
+    ) {
         match addition {
             Some(addition) => self.joined.entry((unit, addition)).or_default().extend(times),
             None => self.alone.entry(unit).or_default().extend(times),
@@ -41,7 +46,8 @@ impl Times {
             }
         }
         for (addition, differences) in differences {
-            found.extend(Summary::of(&differences, 0.0).map(|summary| (addition, summary.at_least(LEAST_MS))));
+            found
+                .extend(Summary::of(&differences, 0.0).map(|summary| (addition, summary.at_least(LEAST_MS))));
         }
         for ((unit, addition), times) in &self.joined {
             let addition_ms = found.get(addition).map_or(0.0, |summary| summary.median_ms);

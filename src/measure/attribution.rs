@@ -88,8 +88,7 @@ impl Attribution {
     /// The part of every operator; those before the first part belong to none.
     fn owners(&self, operators: &[String]) -> Vec<Option<usize>> {
         let named: Vec<Option<usize>> = operators.iter().map(|name| self.named(name)).collect();
-        let is_squeeze_excite =
-            |part: &usize| self.parts[*part].unit.family.kind == UnitKind::SqueezeExcite;
+        let is_squeeze_excite = |part: &usize| self.parts[*part].unit.family.kind == UnitKind::SqueezeExcite;
         (0..operators.len())
             .map(|at| {
                 let before = named[..=at].iter().rev().flatten().next().copied();

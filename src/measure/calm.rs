@@ -65,7 +65,8 @@ impl Sentinel {
     }
 
     fn time(&mut self) -> Result<f64, MeasureError> {
-        let times = self.session.time(&self.images, PASSES).map_err(|source| cannot(&self.network, source))?;
+        let times =
+            self.session.time(&self.images, PASSES).map_err(|source| cannot(&self.network, source))?;
         Ok(median(&milliseconds(&times)).unwrap_or_default())
     }
 }

@@ -91,7 +91,8 @@ impl Ticks {
     }
 
     fn parse(stat: &str, own: &str) -> Option<Self> {
-        let numbers = |text: &str| -> Vec<f64> { text.split_whitespace().filter_map(|n| n.parse().ok()).collect() };
+        let numbers =
+            |text: &str| -> Vec<f64> { text.split_whitespace().filter_map(|n| n.parse().ok()).collect() };
         let all = numbers(stat.lines().find_map(|line| line.strip_prefix("cpu "))?);
         let [user, nice, system, idle, waiting, irq, soft_irq, stolen] = all.get(..8)?.try_into().ok()?;
         let cores = stat.lines().filter(|line| line.starts_with("cpu")).count() as f64 - 1.0;
@@ -116,10 +117,7 @@ impl Ticks {
 impl Disturbance {
     /// What to say of it.
     pub fn warnings(self) -> Vec<String> {
-        let said = [
-            (self.others, "other programs took"),
-            (self.stolen, "other virtual machines took"),
-        ];
+        let said = [(self.others, "other programs took"), (self.stolen, "other virtual machines took")];
         let notable = said.into_iter().filter(|(share, _)| *share > NOTABLE);
         notable.map(|(share, who)| format!("{who} {:.0} % of a core meanwhile", 100.0 * share)).collect()
     }
@@ -131,14 +129,19 @@ mod tests {
 
     #[test]
     fn names_of_processors() {
-        assert_eq!(processor("processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\n").as_deref(), Some("Some CPU @ 2 GHz"));
+        assert_eq!(
+            processor("processor\t: 0\nmodel name\t: Some CPU @ 2 GHz\n").as_deref(),
+            Some("Some CPU @ 2 GHz")
+        );
         assert_eq!(processor("processor : 0\nHardware : Board X\n").as_deref(), Some("Board X"));
         assert_eq!(processor("processor : 0\n"), None);
     }
 
     #[test]
     fn what_others_took() {
-        let stat = |user, idle, stolen| format!("cpu  {user} 0 0 {idle} 0 0 0 {stolen} 0 0\ncpu0 1 2\ncpu1 1 2\nintr 5\n");
+        let stat = |user, idle, stolen| {
+            format!("cpu  {user} 0 0 {idle} 0 0 0 {stolen} 0 0\ncpu0 1 2\ncpu1 1 2\nintr 5\n")
+        };
         let own = |user, system| format!("7 (a (b) 1) S 1 1 1 1 1 1 1 1 1 1 {user} {system} 0 0\n");
         let ticks = |s: &str, o: &str| Ticks::parse(s, o).expect("ticks");
         let before = ticks(&stat(100, 900, 0), &own(10, 1));

@@ -38,11 +38,13 @@ impl Overhead {
         let mut turns = Vec::with_capacity(TURNS);
         for _ in 0..TURNS {
             let plain = session.time(&model.images, PASSES).map_err(failed)?;
-            let profile = runtime.profile(&model.bytes, model.shape, &model.images, PASSES).map_err(failed)?;
+            let profile =
+                runtime.profile(&model.bytes, model.shape, &model.images, PASSES).map_err(failed)?;
             let sums: Vec<_> = profile.passes.iter().map(|pass| pass.iter().sum()).collect();
             let [plain, profiled] =
                 [&plain, &sums].map(|times| median(&milliseconds(times)).unwrap_or_default());
-            let of_operator_ms = (profiled - (plain - call.median_ms)) / profile.operators.len().max(1) as f64;
+            let of_operator_ms =
+                (profiled - (plain - call.median_ms)) / profile.operators.len().max(1) as f64;
             turns.push((plain + profiled, of_operator_ms));
         }
         turns.sort_by(|a, b| a.0.total_cmp(&b.0));

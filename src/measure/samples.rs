@@ -59,7 +59,11 @@ fn grouped_median(sorted: &[f64], median: f64, tick: f64) -> f64 {
     let lower = median - tick / 2.0;
     let below = sorted.partition_point(|time| *time < lower);
     let within = sorted.partition_point(|time| *time < lower + tick) - below;
-    if within == 0 { median } else { lower + tick * (sorted.len() as f64 / 2.0 - below as f64) / within as f64 }
+    if within == 0 {
+        median
+    } else {
+        lower + tick * (sorted.len() as f64 / 2.0 - below as f64) / within as f64
+    }
 }
 
 /// The largest rank (from 0) whose value is below the median with a probability of 97.5 % or more: as many of `count`

@@ -38,7 +38,6 @@ pub struct Times {
     pub nanoseconds: Vec<u64>,
 }
 
-
 /// A line of the file that a measurement is kept in.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

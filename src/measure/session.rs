@@ -10,9 +10,7 @@ use super::additions;
 use super::attribution::PartTimes;
 use super::calm::{Sentinel, calm};
 use super::schedule::{Schedule, Times, Visit};
-use super::{
-    Attribution, Carrier, MeasureError, Model, Overhead, Plan, Summary, Surrounding, carriers,
-};
+use super::{Attribution, Carrier, MeasureError, Model, Overhead, Plan, Summary, Surrounding, carriers};
 use crate::graph::{LatencyUnit, LayerGraph};
 use crate::runtime::{Passes, Runtime, RuntimeError};
 use crate::spec::{BlockSpec, NetworkSpec};
@@ -77,7 +75,8 @@ impl Subject {
     fn new(carrier: Carrier) -> Self {
         let attribution = Attribution::new(&LayerGraph::lower(&carrier.network));
         let parts = attribution.parts().iter().enumerate();
-        let counted = parts.filter(|(_, part)| carrier.places.contains(&part.place)).map(|(at, _)| at).collect();
+        let counted =
+            parts.filter(|(_, part)| carrier.places.contains(&part.place)).map(|(at, _)| at).collect();
         Self { network: carrier.network, attribution, counted }
     }
 }

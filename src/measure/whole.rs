@@ -61,8 +61,7 @@ pub fn measure_whole(
         settings: &settings,
         program: env!("CARGO_PKG_VERSION"),
     };
-    let mut schedule =
-        Schedule::open(journal, &measurement, networks.len(), settings.rounds, settings.seed)?;
+    let mut schedule = Schedule::open(journal, &measurement, networks.len(), settings.rounds, settings.seed)?;
     let mut sentinel = Sentinel::new(runtime)?;
     let all = networks.len() * settings.rounds;
     for (round, index) in schedule.to_come.clone() {
@@ -76,8 +75,10 @@ pub fn measure_whole(
     let (calm, disturbed) = calm(&schedule.done);
     let summary = |index: usize| {
         let visits = calm.iter().filter(|visit| visit.carrier == index);
-        let times: Vec<f64> =
-            visits.flat_map(|visit| visit.times.iter().flat_map(|times| &times.nanoseconds)).map(|ns| *ns as f64 * 1e-6).collect();
+        let times: Vec<f64> = visits
+            .flat_map(|visit| visit.times.iter().flat_map(|times| &times.nanoseconds))
+            .map(|ns| *ns as f64 * 1e-6)
+            .collect();
         Summary::of(&times, 0.0)
     };
     let networks: Option<Vec<Summary>> = (0..networks.len()).map(summary).collect();

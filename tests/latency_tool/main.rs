@@ -1,5 +1,7 @@
 //! `mbn-latency` as people run it.
 
+mod measuring;
+
 use assert_cmd::Command;
 use rstest::rstest;
 use tempfile::TempDir;
@@ -41,6 +43,17 @@ impl Place {
         let (said, told) = (text(&output.stdout), text(&output.stderr));
         assert!(!told.contains("panicked"), "{told}");
         (output.status.code(), said, told)
+    }
+
+    /// `mbn-latency`, running by itself.
+    #[cfg(feature = "tract")]
+    fn start(&self, arguments: &[&str]) -> std::process::Child {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mbn-latency"));
+        command.current_dir(self.0.path()).args(arguments).spawn().expect("started")
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
     }
 
     fn read(&self, name: &str) -> String {

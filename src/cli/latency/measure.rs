@@ -12,6 +12,7 @@ use super::progress::Bar;
 use super::runtime_args::RuntimeArgs;
 use crate::cli::Exit;
 use crate::cli::output::print;
+use crate::latency::LatencyTable;
 use crate::measure::{
     Drift, Measured, Plan, Provenance, Settings, Summary, Surrounding, host, measure, table,
 };
@@ -74,7 +75,9 @@ fn surrounding(text: &str) -> Result<Surrounding, &'static str> {
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum NotMeasured {
     #[error("{plan} was made for {made_for}, not for {asked}")]
-    #[diagnostic(help("plan for it: mbn-latency plan --space FILE --out PLAN; or leave --space and --network out"))]
+    #[diagnostic(help(
+        "plan for it: mbn-latency plan --space FILE --out PLAN; or leave --space and --network out"
+    ))]
     AnotherPlan { plan: String, made_for: String, asked: String },
     #[error("the device does not tell its name")]
     #[diagnostic(help("give it with --device NAME"))]
@@ -100,7 +103,8 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
     let journal = journal(&args.out);
     let (ticks, watch) = (host::Ticks::now(), Stopwatch::start());
     let mut bar = Bar::new("measuring", args.quiet)?;
-    let measured = measure(&plan, runtime.as_ref(), settings, &journal, &mut |progress| bar.goes_on(progress))?;
+    let measured =
+        measure(&plan, runtime.as_ref(), settings, &journal, &mut |progress| bar.goes_on(progress))?;
     let Some(measured) = measured else {
         say(format_args!("interrupted; the same command goes on, from {}", journal.display()));
         return Ok(Exit::Interrupted);
@@ -108,7 +112,11 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
     let disturbance = ticks.zip(host::Ticks::now()).map(|(before, after)| before.disturbance(after));
     notes.extend(disturbance.into_iter().flat_map(host::Disturbance::warnings));
     notes.extend((measured.disturbed > 0).then(|| {
-        format!("{} of {} visits fell on moments that were not calm, and count where there are no others", measured.disturbed, measured.sentinel_ms.len())
+        format!(
+            "{} of {} visits fell on moments that were not calm, and count where there are no others",
+            measured.disturbed,
+            measured.sentinel_ms.len()
+        )
     }));
     notes.extend(drift_note(&measured));
     let provenance = Provenance {
@@ -120,10 +128,12 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
         licence: args.licence.clone(),
         notes,
     };
-    out.write(&table(&measured, &plan, &provenance))?;
+    let text = table(&measured, &plan, &provenance);
+    let left_out = LatencyTable::parse(&args.out.to_string_lossy(), &text)?.left_out_errors();
+    out.write(&text)?;
     // What it holds is in the table now; if it stays, the next measurement of this table is that of the same plan.
     let _ = std::fs::remove_file(&journal);
-    print(report(args, &measured, &provenance, watch.elapsed().as_secs_f64()));
+    print(report(args, &measured, &left_out, &provenance, watch.elapsed().as_secs_f64()));
     Ok(Exit::Done)
 }
 
@@ -162,23 +172,36 @@ fn drift_note(measured: &Measured) -> Option<String> {
     Some(format!("the device became {:.1} % {became} while it was measured", 100.0 * drift.change.abs()))
 }
 
-fn report(args: &MeasureArgs, measured: &Measured, made: &Provenance, seconds: f64) -> String {
+/// The value below which a share of sorted errors lies, in percent.
+fn percent(sorted: &[f64], share: f64) -> f64 {
+    sorted.get((sorted.len() as f64 * share) as usize).map_or(0.0, |error| 100.0 * error)
+}
+
+fn report(
+    args: &MeasureArgs,
+    measured: &Measured,
+    left_out: &[f64],
+    made: &Provenance,
+    seconds: f64,
+) -> String {
     let name = args.out.display();
     let mut errors: Vec<f64> = measured.units.values().map(Summary::relative_error).collect();
     errors.sort_by(f64::total_cmp);
-    let error = |share: f64| errors.get((errors.len() as f64 * share) as usize).map_or(0.0, |error| 100.0 * error);
     let sum = |of: fn(&Summary) -> usize| -> usize { measured.units.values().map(of).sum() };
     let (count, outliers) = (sum(|summary| summary.count), sum(|summary| summary.outliers));
     let mut text = format!(
         "{name}: {} of {}, {}, {}\n\
          medians are known to ±{:.1} % (half of the rows), ±{:.1} % (95 % of them), at 95 % confidence\n\
+         interpolated from the others, a row is off by {:.1} % (half of the rows), {:.1} % (95 % of them)\n\
          {:.2} % of {count} times are outliers\n",
         plural(measured.units.len(), "row"),
         made.device,
         made.runtime,
         minutes(seconds),
-        error(0.5),
-        error(0.95),
+        percent(&errors, 0.5),
+        percent(&errors, 0.95),
+        percent(left_out, 0.5),
+        percent(left_out, 0.95),
         100.0 * outliers as f64 / count.max(1) as f64,
     );
     let overhead = measured.overhead;

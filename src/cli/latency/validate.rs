@@ -14,15 +14,16 @@ use crate::cli::Exit;
 use crate::cli::output::print;
 use crate::graph::LayerGraph;
 use crate::latency::{
-    Calibration, Comparison, Figures, LATENCY_TABLES, LatencyTable, MeasuredNetwork, held_out_text, with_entries,
+    Calibration, Comparison, Figures, LATENCY_TABLES, LatencyTable, MeasuredNetwork, held_out_text,
+    with_entries,
 };
 use crate::measure::{Summary, Whole, WholeSettings, host, measure_whole};
+use crate::seed;
 use crate::space::{self, SearchSpace};
 use crate::spec::NetworkSpec;
 use crate::terminal::say;
 use crate::text_file::read_text;
 use crate::whole_file::write_whole_file;
-use crate::seed;
 
 /// Measure whole random networks of a space, fit what a table's sums get wrong on
 /// some of them, and tell the error of the predictions on the others.
@@ -166,11 +167,8 @@ fn measured(
     host::warnings(args.runtime.core().unwrap_or(0))
         .iter()
         .for_each(|warning| say(format_args!("warning: {warning}")));
-    let settings = WholeSettings {
-        rounds: usize::from(args.rounds),
-        passes: usize::from(args.passes),
-        seed: args.seed,
-    };
+    let settings =
+        WholeSettings { rounds: usize::from(args.rounds), passes: usize::from(args.passes), seed: args.seed };
     let journal = journal(&args.target[0]);
     let mut bar = Bar::new("measuring whole networks", args.quiet)?;
     let ticks = host::Ticks::now();

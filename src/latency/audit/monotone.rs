@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::content::{Content, Measured, channels, describe, sisterhood};
-use crate::robust::Robust;
 use super::{Finding, FindingKind, Severity};
 use crate::graph::{LatencyUnit, UnitFamily};
 use crate::latency::table;
+use crate::robust::Robust;
 
 /// Standard deviations of the difference that a step must exceed.
 const CLEAR: f64 = 3.0;

@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 
 use super::content::{Content, Measured, sisterhood};
 use super::floor;
-use crate::robust::{Robust, median};
 use super::{Finding, FindingKind, Severity};
 use crate::graph::UnitFamily;
 use crate::latency::interpolate::{ChannelModel, Sample};
 use crate::latency::table::{channels, geometry};
+use crate::robust::{Robust, median};
 
 /// The limit of Iglewicz and Hoaglin.
 const OUTLYING: f64 = 3.5;

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::content::{Content, Measured};
-use crate::robust::median;
 use super::{Finding, FindingKind, Severity};
 use crate::graph::UnitKind;
+use crate::robust::median;
 
 /// Multiply-adds per millisecond that devices reach with one image: from a microcontroller's 10 million in a second to
 /// a server accelerator's 10^12.

@@ -74,7 +74,8 @@ impl Load {
         };
         let this = (role, piece);
         let before = at.checked_sub(1).map(|before| &self.placed[before]);
-        let fits = taken < role.room() && leads(before, Some(&this)) && leads(Some(&this), self.placed.get(at));
+        let fits =
+            taken < role.room() && leads(before, Some(&this)) && leads(Some(&this), self.placed.get(at));
         fits.then(|| self.placed.insert(at, this))
     }
 

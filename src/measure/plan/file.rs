@@ -67,7 +67,10 @@ impl Plan {
         }
         text += "]\n";
         for Covered { name, digest } in &self.covers {
-            text += &format!("\n[[covers]]\nname = {}\ndigest = \"{digest}\"\n", toml::Value::from(name.as_str()));
+            text += &format!(
+                "\n[[covers]]\nname = {}\ndigest = \"{digest}\"\n",
+                toml::Value::from(name.as_str())
+            );
         }
         text
     }
@@ -95,7 +98,8 @@ mod tests {
     #[test]
     fn mistakes_have_their_place() {
         let text = plan().to_toml();
-        let refused = |from: &str, to: &str| Plan::from_toml("plan.toml", &text.replacen(from, to, 1)).unwrap_err();
+        let refused =
+            |from: &str, to: &str| Plan::from_toml("plan.toml", &text.replacen(from, to, 1)).unwrap_err();
         let block = refused("  \"conv_k3", "  \"cnv_k3");
         assert!(block.to_string().starts_with("plan.toml:7:3: `cnv_k3"), "{block}");
         assert!(refused("ratio = 1.5", "ratio = 0.5").to_string().contains("plan.toml:3:9: a ratio"));

@@ -26,7 +26,8 @@ fn spread(units: &[LatencyUnit], radius: f64) -> Vec<LatencyUnit> {
             *known = known.min(distance(&unit, other));
         }
         chosen.push(unit);
-        let farthest = distances.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+        let farthest =
+            distances.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
         farthest.filter(|(_, distance)| *distance > radius).map(|(at, _)| units[at])
     };
     let ends = [units.iter().min_by_key(size), units.iter().max_by_key(size)];

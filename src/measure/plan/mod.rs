@@ -130,8 +130,10 @@ impl Wanted {
     /// `ratio` at most from those of a unit that does.
     pub fn plan(mut self, ratio: f64) -> Plan {
         let padding = self.padding.unwrap_or(Padding::Same);
-        let wanted: BTreeSet<LatencyUnit> = self.pieces.iter().flat_map(|piece| piece.units(padding)).collect();
-        let twins: Vec<Piece> = self.pieces.iter().filter_map(|piece| piece.without_addition(padding)).collect();
+        let wanted: BTreeSet<LatencyUnit> =
+            self.pieces.iter().flat_map(|piece| piece.units(padding)).collect();
+        let twins: Vec<Piece> =
+            self.pieces.iter().filter_map(|piece| piece.without_addition(padding)).collect();
         self.pieces.extend(twins);
         let mut seen = HashSet::new();
         self.pieces.retain(|piece| seen.insert(*piece));
@@ -140,7 +142,8 @@ impl Wanted {
         let chosen = grid::thinned(&wanted, ratio);
         let index: BTreeMap<LatencyUnit, usize> =
             chosen.iter().enumerate().map(|(index, unit)| (*unit, index)).collect();
-        let held = |units: &Vec<LatencyUnit>| units.iter().filter_map(|unit| index.get(unit).copied()).collect();
+        let held =
+            |units: &Vec<LatencyUnit>| units.iter().filter_map(|unit| index.get(unit).copied()).collect();
         let held: Vec<Vec<usize>> = units.iter().map(held).collect();
         let pieces = cover::cover(&held, chosen.len()).into_iter().map(|at| self.pieces[at]).collect();
         Plan {

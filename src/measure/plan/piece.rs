@@ -67,7 +67,8 @@ impl Piece {
     /// The block behind a map of other channels, so that there is no residual addition; `None` where there is none
     /// anyway.
     pub fn without_addition(&self, padding: Padding) -> Option<Self> {
-        let has_addition = |piece: &Self| piece.units(padding).iter().any(|unit| unit.family.kind == UnitKind::Add);
+        let has_addition =
+            |piece: &Self| piece.units(padding).iter().any(|unit| unit.family.kind == UnitKind::Add);
         let other = Self { channels: self.channels + 8, ..*self };
         (has_addition(self) && !has_addition(&other)).then_some(other)
     }
@@ -118,7 +119,9 @@ impl FromStr for Piece {
                 Ok(classes) if plausible(classes) => PieceBlock::Classifier { classes },
                 _ => return Err(wrong_block("a classifier is written classifier_c1000".to_owned())),
             },
-            None => PieceBlock::Block(block.parse::<BlockSpec>().map_err(|error| wrong_block(error.to_string()))?),
+            None => {
+                PieceBlock::Block(block.parse::<BlockSpec>().map_err(|error| wrong_block(error.to_string()))?)
+            }
         };
         Ok(Self { block, side, channels })
     }

@@ -6,10 +6,10 @@ use miette::Diagnostic;
 
 use super::members_file::MembersFileError;
 use crate::data::DataError;
+use crate::journal::JournalError;
 use crate::nn::WeightsError;
 use crate::report::ReportError;
 use crate::run::folder::FolderError;
-use crate::journal::JournalError;
 use crate::run::training::TrainingRunError;
 use crate::train::TrainError;
 

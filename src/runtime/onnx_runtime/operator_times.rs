@@ -43,7 +43,12 @@ pub fn read(trace: &str, passes: Passes) -> Result<Profile, TraceError> {
     }
     let by_pass: Vec<_> = operators.chunks_exact(operators.len() / all).skip(passes.warm_up).collect();
     Ok(Profile {
-        operators: by_pass.first().into_iter().flat_map(|pass| pass.iter()).map(|(name, _)| (*name).to_owned()).collect(),
+        operators: by_pass
+            .first()
+            .into_iter()
+            .flat_map(|pass| pass.iter())
+            .map(|(name, _)| (*name).to_owned())
+            .collect(),
         passes: by_pass.iter().map(|pass| pass.iter().map(|(_, time)| *time).collect()).collect(),
     })
 }
