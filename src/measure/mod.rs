@@ -20,6 +20,7 @@ mod schedule;
 mod session;
 mod table;
 mod whole;
+mod work;
 
 pub use attribution::{Attribution, Part, PartTimes};
 pub use carrier::{Carrier, Surrounding, carriers};
@@ -32,3 +33,4 @@ pub use samples::Summary;
 pub use session::{Goes, Measured, Progress, Settings, measure};
 pub use table::{Provenance, table};
 pub use whole::{Whole, WholeSettings, measure_whole};
+pub use work::Work;

@@ -28,6 +28,12 @@ pub struct Settings {
     pub seed: u64,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self { surrounding: Surrounding::Network, rounds: 8, passes: 15, seed: 0 }
+    }
+}
+
 /// Passes of a visit that nobody times: the first ones allocate memory.
 const WARM_UP: usize = 2;
 

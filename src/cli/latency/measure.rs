@@ -225,6 +225,6 @@ fn report(
     text + &format!("next: mbn-latency validate --target {name} --space SPACE\n")
 }
 
-fn minutes(seconds: f64) -> String {
+pub(super) fn minutes(seconds: f64) -> String {
     if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
 }

@@ -6,10 +6,11 @@ use clap::Args;
 use miette::Report;
 
 use super::check::plural;
+use super::measure::minutes;
 use super::out::Out;
 use crate::cli::Exit;
 use crate::cli::output::print;
-use crate::measure::{Plan, Wanted};
+use crate::measure::{Plan, Settings, Wanted, Work};
 use crate::{space, spec};
 
 /// List what has to be measured for a search space or for networks, in as few
@@ -85,14 +86,20 @@ pub(super) fn run(args: &PlanArgs) -> Result<Exit, Report> {
 }
 
 fn report(plan: &Plan, name: &str) -> String {
+    let work = Work::of(plan, &Settings::default());
     let names: Vec<&str> = plan.covers.iter().map(|covered| covered.name.as_str()).collect();
     format!(
         "{}: {} of {} get a row, in {}; the others' channels are within a factor of {} of a row's\n\
+         {} networks to measure, {} visits: about {} where a core computes 5*10^9 multiply-adds a second, {} at 10^9\n\
          next: mbn-latency measure --plan {name} --out TABLE\n",
         names.join(", "),
         plan.chosen,
         plural(plan.wanted, "unit"),
         plural(plan.pieces.len(), "block"),
         plan.ratio,
+        work.carriers,
+        work.visits,
+        minutes(work.seconds(5e9)),
+        minutes(work.seconds(1e9)),
     )
 }
