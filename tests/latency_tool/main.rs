@@ -36,13 +36,24 @@ impl Place {
 
     /// Exit code, stdout and stderr of `mbn-latency`.
     fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mbn-latency"));
-        let output = command.env("NO_COLOR", "1").current_dir(self.0.path()).args(arguments).output();
+        self.output(Command::new(env!("CARGO_BIN_EXE_mbn-latency")).args(arguments))
+    }
+
+    fn output(&self, command: &mut Command) -> (Option<i32>, String, String) {
+        let output = command.env("NO_COLOR", "1").current_dir(self.0.path()).output();
         let output = output.expect("started");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (said, told) = (text(&output.stdout), text(&output.stderr));
         assert!(!told.contains("panicked"), "{told}");
         (output.status.code(), said, told)
+    }
+
+    /// The same, with the programs of the folder found before others.
+    #[cfg(feature = "tract")]
+    fn run_with_path(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let paths = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{paths}", self.0.path().display());
+        self.output(Command::new(env!("CARGO_BIN_EXE_mbn-latency")).env("PATH", path).args(arguments))
     }
 
     /// `mbn-latency`, running by itself.

@@ -223,4 +223,57 @@ mod in_tract {
         assert_eq!(code, Some(1));
         assert!(words(&told).contains("which leaves none to judge by"), "{told}");
     }
+
+    /// Stands for a device: `ssh`, `scp` and `adb` as shell scripts that work in a folder of this machine. The first
+    /// connection that measures breaks.
+    #[cfg(unix)]
+    #[test]
+    fn a_device_is_measured_through_ssh_and_adb_and_again_when_it_was_lost() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = place();
+        let device = place.path("device");
+        std::fs::create_dir_all(device.join("data/local/tmp")).expect("disk");
+        let root = device.display();
+        let break_once = format!(
+            "case \"$line\" in *measure*) [ -e {root}/met ] || {{ touch {root}/met; exit 255; }};; esac"
+        );
+        let ssh = format!("#!/bin/sh\nline=$2; cd {root} || exit 9\n{break_once}\nsh -c \"$line\"\n");
+        let scp = format!(
+            "#!/bin/sh\nat() {{ case $1 in board:*) echo {root}/${{1#board:}};; *) echo $1;; esac; }}\ncp \"$(at $2)\" \"$(at $3)\"\n"
+        );
+        let adb = format!(
+            "#!/bin/sh\n[ \"$1\" = -s ] && shift 2\ncase $1 in\nshell) case \"$2\" in getprop*) echo Fairy 5;; *) sh -c \"$(echo \"$2\" | sed s#/data#{root}/data#g)\";; esac;;\n\
+             push) cp \"$2\" {root}/$3;;\npull) cp {root}/$2 \"$3\";;\nesac\n"
+        );
+        for (name, script) in [("ssh", ssh), ("scp", scp), ("adb", adb)] {
+            let path = place.path(name);
+            std::fs::write(&path, script).expect("disk");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("disk");
+        }
+        let program = env!("CARGO_BIN_EXE_mbn-latency");
+        let measure = |target: &[&str], out: &str| {
+            let arguments = [
+                &["measure", "--network", "mobilenet_v3_28", "--program", program, "--out", out][..],
+                target,
+                &QUICK,
+            ]
+            .concat();
+            place.run_with_path(&arguments)
+        };
+        let (code, _, told) = measure(&["--ssh", "board"], "board.csv");
+        assert_eq!(code, Some(1));
+        assert!(words(&told).contains("the same command goes on where it was"), "{told}");
+        let (code, said, told) = measure(&["--ssh", "board", "--device", "a board"], "board.csv");
+        assert_eq!(code, Some(0), "{told}");
+        assert!(said.contains("fetched board.csv"), "{said}");
+        assert_eq!(table(&place, "board.csv").header.device(), "a board");
+        let (code, _, told) = measure(&["--adb"], "phone.csv");
+        assert_eq!(code, Some(0), "{told}");
+        assert_eq!(table(&place, "phone.csv").header.device(), "Fairy 5");
+        let arguments =
+            ["measure", "--space", "tiny.toml", "--ssh", "board", "--program", "none", "--out", "x.csv"];
+        let (code, _, told) = place.run(&arguments);
+        assert_eq!(code, Some(1));
+        assert!(words(&told).contains("there is no program none"), "{told}");
+    }
 }

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use miette::{Diagnostic, Report};
+use miette::{Diagnostic, IntoDiagnostic, Report, WrapErr};
 
 use super::check::plural;
 use super::out::Out;
 use super::plan::SubjectArgs;
 use super::progress::Bar;
+use super::remote::{Remote, RemoteArgs};
 use super::runtime_args::RuntimeArgs;
 use crate::cli::Exit;
 use crate::cli::output::print;
@@ -19,6 +20,7 @@ use crate::measure::{
 use crate::stopwatch::{Stopwatch, today};
 use crate::terminal::say;
 use crate::text_file::read_text;
+use crate::whole_file::write_whole_file;
 
 /// Measure the latency table of this machine.
 ///
@@ -34,6 +36,8 @@ pub(super) struct MeasureArgs {
     subject: SubjectArgs,
     #[command(flatten)]
     runtime: RuntimeArgs,
+    #[command(flatten)]
+    remote: RemoteArgs,
     /// Where to write the table
     #[arg(long, value_name = "TABLE")]
     out: PathBuf,
@@ -89,6 +93,9 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
     let Some(plan) = plan(args)? else {
         return super::usage("give what to measure: --plan PLAN, --space FILE or --network FILE");
     };
+    if let Some((remote, program)) = args.remote.device()? {
+        return elsewhere(args, &plan, &remote, program);
+    }
     let device = args.device.clone().or_else(host::device_name).ok_or(NotMeasured::NoName)?;
     let runtime = args.runtime.start()?;
     let core = args.runtime.core();
@@ -135,6 +142,46 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
     let _ = std::fs::remove_file(&journal);
     print(report(args, &measured, &left_out, &provenance, watch.elapsed().as_secs_f64()));
     Ok(Exit::Done)
+}
+
+/// Measures on another device.
+fn elsewhere(args: &MeasureArgs, plan: &Plan, remote: &Remote, program: &Path) -> Result<Exit, Report> {
+    let folder = tempfile::tempdir().into_diagnostic().wrap_err("no place for the plan")?;
+    let file = folder.path().join("plan.toml");
+    write_whole_file(&file, plan.to_toml().as_bytes()).into_diagnostic().wrap_err("no place for the plan")?;
+    let fetched = folder.path().join(args.out.file_name().unwrap_or("table.csv".as_ref()));
+    remote.measure(program, &file, &args.sent(remote.name()), &fetched)?;
+    let text = std::fs::read_to_string(&fetched).into_diagnostic().wrap_err("no table was fetched")?;
+    let name = args.out.display().to_string();
+    LatencyTable::parse(&name, &text)?;
+    Out::new(&args.out, args.force)?.write(&text)?;
+    print(format_args!("fetched {name}\n"));
+    Ok(Exit::Done)
+}
+
+impl MeasureArgs {
+    /// The options as another device is given them.
+    fn sent(&self, device: Option<String>) -> Vec<String> {
+        let context = match self.context {
+            Surrounding::Network => "network",
+            Surrounding::Alone => "alone",
+        };
+        let runtime = &self.runtime;
+        let options = [
+            ("--runtime", Some(runtime.runtime.name().to_owned())),
+            ("--ort-library", runtime.ort_library.as_ref().map(|path| path.display().to_string())),
+            ("--threads", Some(runtime.threads.to_string())),
+            ("--cpu", runtime.cpu.map(|cpu| cpu.to_string())),
+            ("--device", self.device.clone().or(device)),
+            ("--licence", self.licence.clone()),
+            ("--context", Some(context.to_owned())),
+            ("--rounds", Some(self.rounds.to_string())),
+            ("--passes", Some(self.passes.to_string())),
+            ("--seed", Some(self.seed.to_string())),
+        ];
+        let given = options.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
+        given.flatten().chain(self.quiet.then(|| "--quiet".to_owned())).collect()
+    }
 }
 
 /// The plan that is asked for; `None` if none is.

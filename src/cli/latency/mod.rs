@@ -6,6 +6,7 @@ mod measure;
 mod out;
 mod plan;
 mod progress;
+mod remote;
 mod runtime_args;
 mod validate;
 mod validation_report;

@@ -37,6 +37,16 @@ pub(super) enum RuntimeName {
     Ort,
 }
 
+impl RuntimeName {
+    /// The name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Tract => "tract",
+            Self::Ort => "ort",
+        }
+    }
+}
+
 impl FromStr for RuntimeName {
     type Err = &'static str;
 
