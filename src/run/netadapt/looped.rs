@@ -9,9 +9,9 @@ use super::members_file;
 use super::observer::NetadaptEvent;
 use super::record::{IterationRecord, Line, ProposalRecord, ProposalState, SeedRecord};
 use super::run::NetadaptRun;
+use crate::journal::Journal;
 use crate::netadapt::{Adaptation, AdaptationOptions, Problem, Round};
 use crate::run::folder::RunFolder;
-use crate::journal::Journal;
 
 const JOURNAL: &str = "iterations.jsonl";
 
@@ -87,7 +87,7 @@ impl Loop<'_> {
     fn options(&self) -> AdaptationOptions {
         let options = self.run.options;
         AdaptationOptions {
-            limit: options.budget.amount,
+            limit: self.run.limit(),
             rule: options.rule,
             step: options.step,
             beam: options.beam,
