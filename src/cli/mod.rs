@@ -1,5 +1,7 @@
 //! What the binaries share: arguments, exit codes, error output.
 
+#[cfg(feature = "train")]
+mod confidence_arg;
 mod exit;
 #[cfg(feature = "export")]
 pub mod export;
@@ -22,6 +24,8 @@ mod values;
 #[cfg(feature = "train")]
 mod weights_args;
 
+#[cfg(feature = "train")]
+pub use confidence_arg::ConfidenceArg;
 pub use exit::{Exit, report_error};
 pub use network_args::NetworkArgs;
 #[cfg(feature = "train")]

@@ -8,9 +8,9 @@ use miette::{IntoDiagnostic, Report, miette};
 use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
 use super::output::print;
-use super::{Exit, RunArgs, report_error};
+use super::{ConfidenceArg, Exit, RunArgs, report_error};
 use crate::data::{self, DataSource};
-use crate::latency::{self, Budget, LatencyTable};
+use crate::latency::{self, AT_MOST, Bounds, Budget, LatencyTable};
 use crate::report::{Align, Table};
 use crate::run::search::{SearchResult, SearchRun, SearchRunError};
 use crate::run::{FinalRecord, Inputs, Progress, ProxyTask, SearchOptions, cores, short_hash};
@@ -35,6 +35,7 @@ const REFERENCES: [&str; 2] = ["mobilenet_v3_small", "mobilenet_v3_large"];
     version,
     after_help = "Examples:
   mbn-search --target pixel-latency.csv --budget 40ms
+  mbn-search --target validated.csv --budget 40ms --confidence 0.95
   mbn-search --target phone.csv --space my_space.toml --data images/ --trials 200
 The same command goes on where an interrupted run stopped.
 Exit codes: 0 done, 1 error, 2 usage, 3 the budget can't be met, 130 interrupted."
@@ -49,6 +50,8 @@ pub struct SearchArgs {
     /// The largest latency allowed, for example 15ms [default: none]
     #[arg(long, value_name = "LATENCY")]
     budget: Option<Budget>,
+    #[command(flatten)]
+    confidence: ConfidenceArg,
     /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class
     /// [default: 12,000 images of Fashion-MNIST inside the program]
     #[arg(long, value_name = "DIR")]
@@ -95,6 +98,7 @@ pub fn run(args: &SearchArgs) -> Exit {
 fn search(args: &SearchArgs) -> Result<Exit, Report> {
     let (table_file, table_text) = read_text(&args.target, "latency table", latency::LATENCY_TABLES)?;
     let table = LatencyTable::parse(&table_file, &table_text).map_err(ReadError::from)?;
+    let bounds = Bounds::of(&table, args.confidence.value)?;
     let (space_file, space_text) = read_text(&args.space, "search space", space::SEARCH_SPACES)?;
     let space = SearchSpace::from_toml(&space_file, &space_text).map_err(ReadError::from)?;
     let references = REFERENCES.iter().map(|name| spec::load(name)).collect::<Result<Vec<_>, _>>()?;
@@ -103,7 +107,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
         None => data::embedded(),
     }
     .into_diagnostic()?;
-    let options = options(args, &source)?;
+    let options = options(args, bounds, &source)?;
     let inputs = Inputs::new()
         .with("latency table", table_text.as_bytes())
         .with("search space", space_text.as_bytes())
@@ -119,6 +123,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
         command: &command,
         space: &space,
         table: &table,
+        bounds,
         task: &task,
         references: &references,
         jobs: args.jobs.map_or_else(cores, |jobs| jobs as usize),
@@ -128,7 +133,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
     match run.run(&folder) {
         Ok(result) => {
             if !args.run.json {
-                print(result_text(&result, &folder, args));
+                print(result_text(&result, bounds, &folder, args));
             }
             Ok(Exit::Done)
         }
@@ -141,23 +146,25 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
 
 fn exit_of(error: &SearchRunError) -> Exit {
     match error {
-        SearchRunError::Search(SearchError::BudgetBelowFastest { .. }) => Exit::BudgetUnreachable,
+        SearchRunError::Search(SearchError::BudgetBelowFastest { .. })
+        | SearchRunError::BudgetNotHeld { .. } => Exit::BudgetUnreachable,
         SearchRunError::Interrupted { .. } => Exit::Interrupted,
         _ => Exit::Error,
     }
 }
 
-fn options(args: &SearchArgs, source: &DataSource) -> Result<SearchOptions, Report> {
+fn options(args: &SearchArgs, bounds: Bounds, source: &DataSource) -> Result<SearchOptions, Report> {
     Ok(SearchOptions {
         space: args.space.clone(),
         target: args.target.clone(),
         budget: args.budget,
+        confidence: args.confidence.value,
         data: args
             .data
             .as_ref()
             .map_or_else(|| source.train().name().to_owned(), |d| d.display().to_string()),
         strategy: args.strategy,
-        reward: reward(args)?,
+        reward: reward(args, bounds)?,
         trials: args.trials as usize,
         finals: args.finals as usize,
         validation_share: VALIDATION_SHARE,
@@ -167,11 +174,12 @@ fn options(args: &SearchArgs, source: &DataSource) -> Result<SearchOptions, Repo
     })
 }
 
-fn reward(args: &SearchArgs) -> Result<Reward, Report> {
-    match (args.reward, args.budget) {
+/// Rewards weigh predictions, so what they aim at is a prediction, too.
+fn reward(args: &SearchArgs, bounds: Bounds) -> Result<Reward, Report> {
+    match (args.reward, args.budget.map(|budget| bounds.limit(budget.ms()))) {
         (Some(RewardKind::Accuracy), _) | (None, None) => Ok(Reward::Accuracy),
-        (Some(RewardKind::Mnasnet) | None, Some(budget)) => Ok(Reward::mnasnet(budget.ms())),
-        (Some(RewardKind::Tunas), Some(budget)) => Ok(Reward::absolute(budget.ms())),
+        (Some(RewardKind::Mnasnet) | None, Some(limit_ms)) => Ok(Reward::mnasnet(limit_ms)),
+        (Some(RewardKind::Tunas), Some(limit_ms)) => Ok(Reward::absolute(limit_ms)),
         (Some(_), None) => Err(miette!(
             help = "add --budget, for example --budget 40ms",
             "this reward needs a budget as its target"
@@ -187,33 +195,14 @@ fn default_folder(options: &SearchOptions) -> PathBuf {
     PathBuf::from("results").join(format!("search-{stem}{budget}-s{}-{hash}", options.seed))
 }
 
-fn result_text(result: &SearchResult, folder: &Path, args: &SearchArgs) -> String {
-    let mut table = Table::new([
-        ("network", Align::Left),
-        ("latency", Align::Number),
-        ("validation", Align::Number),
-        ("test", Align::Number),
-        ("params", Align::Number),
-        ("MAdds", Align::Number),
-    ]);
-    let finals = |trial: usize| result.finals.iter().find(|f| f.trial == trial);
-    for &index in &result.front {
-        let trial = &result.trials[index];
-        let percent = |fraction: f64| format!("{:.1} %", 100.0 * fraction);
-        table.row([
-            trial.arch_id.to_string(),
-            format!("{:.2} ms", trial.latency_ms),
-            trial.state.accuracy().map_or_else(String::new, percent),
-            finals(trial.trial).and_then(FinalRecord::test_accuracy).map_or_else(String::new, percent),
-            format!("{:.2} M", trial.params as f64 / 1e6),
-            format!("{:.1} M", trial.madds as f64 / 1e6),
-        ]);
-    }
+fn result_text(result: &SearchResult, bounds: Bounds, folder: &Path, args: &SearchArgs) -> String {
     let failed = result.trials.iter().filter(|t| t.state.accuracy().is_none()).count();
     let mut text = format!(
-        "The front of {} trained networks ({failed} failed), fastest first:\n\n{table}\n",
-        result.trials.len()
+        "The front of {} trained networks ({failed} failed), fastest first:\n\n{}\n",
+        result.trials.len(),
+        front_table(result, bounds)
     );
+    text += &bounds.legend();
     text += "validation: the proxy after the search's short training; test: after the longer one\n";
     text += &format!("plots and tables: {}\n", folder.join("derived").display());
     if let Some(best) = result.finals.iter().rev().find(|f| f.failure.is_none()) {
@@ -221,4 +210,31 @@ fn result_text(result: &SearchResult, folder: &Path, args: &SearchArgs) -> Strin
         text += &format!("next: mbn-inspect {} --target {}\n", network.display(), args.target);
     }
     text
+}
+
+fn front_table(result: &SearchResult, bounds: Bounds) -> Table {
+    let bounded = bounds.interval().map(|_| (AT_MOST, Align::Number));
+    let before = [("network", Align::Left), ("latency", Align::Number)];
+    let behind = [
+        ("validation", Align::Number),
+        ("test", Align::Number),
+        ("params", Align::Number),
+        ("MAdds", Align::Number),
+    ];
+    let mut table = Table::new(before.into_iter().chain(bounded).chain(behind));
+    let percent = |fraction: f64| format!("{:.1} %", 100.0 * fraction);
+    let finals = |trial: usize| result.finals.iter().find(|f| f.trial == trial);
+    for &index in &result.front {
+        let trial = &result.trials[index];
+        let latencies = [Some(trial.latency_ms), bounds.upper(trial.latency_ms)];
+        let latencies = latencies.into_iter().flatten().map(|ms| format!("{ms:.2} ms"));
+        let behind = [
+            trial.state.accuracy().map_or_else(String::new, percent),
+            finals(trial.trial).and_then(FinalRecord::test_accuracy).map_or_else(String::new, percent),
+            format!("{:.2} M", trial.params as f64 / 1e6),
+            format!("{:.1} M", trial.madds as f64 / 1e6),
+        ];
+        table.row([trial.arch_id.to_string()].into_iter().chain(latencies).chain(behind));
+    }
+    table
 }

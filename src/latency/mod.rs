@@ -8,6 +8,7 @@
 //! table, [`foreign`] reads the tables of others.
 
 pub mod audit;
+mod bounds;
 mod budget;
 mod calibration;
 mod csv_place;
@@ -22,6 +23,7 @@ mod table;
 mod validation;
 mod write;
 
+pub use bounds::{AT_MOST, Bounds, at_most};
 pub use budget::{Budget, BudgetError};
 pub use calibration::{
     Calibration, CalibrationError, Confidence, Fitted, Interval, IntervalError, MeasuredNetwork,

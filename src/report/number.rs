@@ -12,7 +12,7 @@ pub(super) fn short(value: f64) -> String {
 }
 
 /// `value`, at least 0, with this many decimals; one that would vanish is said to be below the least that would not.
-pub(super) fn fixed(value: f64, decimals: usize) -> String {
+pub fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     let vanishes = value > 0.0 && !text.contains(|c: char| ('1'..='9').contains(&c));
     if vanishes { format!("<{:.decimals$}", 0.1f64.powi(decimals as i32)) } else { text }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::folder::RunFolder;
-use super::model_card::{CardLatency, MODEL_CARD, ModelCard};
+use super::model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
 use super::problem::LatencyProblem;
 use super::record::{FinalRecord, TrialRecord, TrialState};
 use super::search::{SearchRun, SearchRunError};
@@ -21,6 +21,7 @@ struct TrialRow<'a> {
     validation_accuracy: Option<f64>,
     latency_ms: f64,
     latency_stddev_ms: f64,
+    latency_upper_ms: Option<f64>,
     latency_interpolated_rows: usize,
     params: u64,
     madds: u64,
@@ -35,6 +36,7 @@ struct FrontRow<'a> {
     arch_id: &'a str,
     latency_ms: f64,
     latency_stddev_ms: f64,
+    latency_upper_ms: Option<f64>,
     validation_accuracy: f64,
     test_accuracy: Option<f64>,
     params: u64,
@@ -99,6 +101,7 @@ fn model_card(
             ms: trial.latency_ms,
             stddev_ms: trial.latency_stddev_ms,
             resolution: problem.decode(&trial.genotype).resolution,
+            bound: CardBound::of(run.bounds, trial.latency_ms),
         }),
     }
 }
@@ -116,6 +119,7 @@ fn trial_row(trial: &TrialRecord, on_front: bool) -> TrialRow<'_> {
         validation_accuracy: trial.state.accuracy(),
         latency_ms: trial.latency_ms,
         latency_stddev_ms: trial.latency_stddev_ms,
+        latency_upper_ms: trial.latency_upper_ms,
         latency_interpolated_rows: trial.latency_interpolated_rows,
         params: trial.params,
         madds: trial.madds,
@@ -130,6 +134,7 @@ fn front_row<'a>(trial: &'a TrialRecord, finals: &[FinalRecord]) -> FrontRow<'a>
         arch_id: trial.arch_id.as_str(),
         latency_ms: trial.latency_ms,
         latency_stddev_ms: trial.latency_stddev_ms,
+        latency_upper_ms: trial.latency_upper_ms,
         validation_accuracy: trial.state.accuracy().unwrap_or(0.0),
         test_accuracy: finals.iter().find(|f| f.trial == trial.trial).and_then(FinalRecord::test_accuracy),
         params: trial.params,

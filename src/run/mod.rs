@@ -24,7 +24,7 @@ mod training_report;
 
 pub use folder::{FolderError, RunFolder};
 
-pub use model_card::{CardLatency, MODEL_CARD, ModelCard};
+pub use model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
 pub use netadapt::{FinalTraining, NetadaptEvent, NetadaptOptions, NetadaptProgress};
 pub use observer::{Event, JsonLines, Observer, Progress, Silent};
 pub use options::{Inputs, SearchOptions, short_hash};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::{FolderError, read_json};
 use crate::data::Normalisation;
+use crate::latency::{Bounds, Confidence, Interval};
 
 /// The file's name, in the folder of every trained network.
 pub const MODEL_CARD: &str = "model.json";
@@ -46,6 +47,30 @@ pub struct CardLatency {
     pub stddev_ms: f64,
     /// Side of the images that it holds for.
     pub resolution: u32,
+    /// What the measured latency does not exceed, where the table can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<CardBound>,
+}
+
+/// An upper bound of a latency.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardBound {
+    /// Milliseconds for an image.
+    pub ms: f64,
+    /// Probability that it holds.
+    pub confidence: Confidence,
+}
+
+impl CardBound {
+    /// The bound of a prediction, where there is one.
+    pub(super) fn of(bounds: Bounds, predicted_ms: f64) -> Option<Self> {
+        let of_interval = |interval: Interval| Self {
+            ms: interval.upper_bound(predicted_ms),
+            confidence: interval.confidence,
+        };
+        bounds.interval().map(of_interval)
+    }
 }
 
 impl ModelCard {

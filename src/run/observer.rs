@@ -158,7 +158,8 @@ fn trial_line(trial: &TrialRecord) -> String {
         TrialState::Scored { accuracy } => format!("{:.1} %", 100.0 * accuracy),
         TrialState::Failed { reason } => format!("failed: {reason}"),
     };
-    format!("trial {}: {:.1} ms, {result}", trial.trial, trial.latency_ms)
+    let upper = trial.latency_upper_ms.map_or_else(String::new, |ms| format!(" (at most {ms:.1})"));
+    format!("trial {}: {:.1} ms{upper}, {result}", trial.trial, trial.latency_ms)
 }
 
 fn final_line(record: &FinalRecord) -> String {

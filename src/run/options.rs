@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::latency::Budget;
+use crate::latency::{Budget, Confidence};
 use crate::search::{Reward, StrategyKind};
 use crate::train::Recipe;
 
@@ -19,6 +19,9 @@ pub struct SearchOptions {
     /// The largest latency allowed; none where left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
+    /// How surely the measured latency is to be within it; none where the predicted one has to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
     /// The folder of images, or `embedded`.
     pub data: String,
     /// The strategy.

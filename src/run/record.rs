@@ -56,6 +56,9 @@ pub struct TrialRecord {
     pub latency_ms: f64,
     /// Standard deviation of the prediction.
     pub latency_stddev_ms: f64,
+    /// What the measured latency does not exceed, with the confidence of the run; none where the table can't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_upper_ms: Option<f64>,
     /// Units of it without a row of their own in the table.
     pub latency_interpolated_rows: usize,
     /// Parameters of the timed network.

@@ -1,10 +1,12 @@
 //! `mbn-search` from resolved options to a finished run folder.
 
+mod error;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use miette::Diagnostic;
+pub use error::SearchRunError;
 
 use super::derived;
 use super::executor::run_in_order;
@@ -16,45 +18,13 @@ use super::proxy::{self, ProxyTask};
 use super::record::{FinalRecord, Record, TrialRecord, TrialState};
 use super::threads;
 use crate::graph::LayerGraph;
-use crate::journal::{Journal, JournalError};
-use crate::latency::{LatencyTable, MissingRows};
-use crate::nn::{WeightsError, load_network, save_weights};
-use crate::report::ReportError;
+use crate::journal::Journal;
+use crate::latency::{Bounds, LatencyTable};
+use crate::nn::{load_network, save_weights};
 use crate::search::{self, Domain, Strategy, Trial};
 use crate::space::SearchSpace;
 use crate::spec::NetworkSpec;
 use crate::train::TrainError;
-
-/// A search ended without a result.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-#[expect(missing_docs, reason = "the sources say it")]
-pub enum SearchRunError {
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Table(#[from] MissingRows),
-    /// Among them: no network meets the budget.
-    #[error(transparent)]
-    Search(#[from] search::SearchError),
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    #[error("{path} is the journal of another search: {reason}; choose another --out, or delete the folder")]
-    OtherJournal { path: String, reason: String },
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    #[error(transparent)]
-    Report(#[from] ReportError),
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    #[error("cannot start threads: {0}")]
-    Threads(std::io::Error),
-    #[error("every trial failed; the last one said: {reason}")]
-    AllFailed { reason: String },
-    /// Told to stop; everything finished so far is in the folder.
-    #[error("interrupted after {trials} trials; the same command goes on from there")]
-    Interrupted { trials: usize },
-}
 
 /// A search with everything it needs.
 pub struct SearchRun<'a> {
@@ -68,6 +38,8 @@ pub struct SearchRun<'a> {
     pub space: &'a SearchSpace,
     /// The device's table.
     pub table: &'a LatencyTable,
+    /// What is known of the error of its predictions.
+    pub bounds: Bounds,
     /// The images.
     pub task: &'a ProxyTask,
     /// Networks to show beside the front.
@@ -129,13 +101,25 @@ impl SearchRun<'_> {
     fn strategy<'p>(
         &self,
         problem: &'p LatencyProblem<'_>,
-    ) -> Result<Box<dyn Strategy + 'p>, search::SearchError> {
-        let budget_ms = self.options.budget.map_or(f64::INFINITY, |b| b.ms());
+    ) -> Result<Box<dyn Strategy + 'p>, SearchRunError> {
+        let limit_ms = self.options.budget.map_or(f64::INFINITY, |budget| self.bounds.limit(budget.ms()));
         let options = search::Options {
             reward: self.options.reward,
             ..search::Options::for_trials(self.options.trials)
         };
-        search::build(self.options.strategy, problem, budget_ms, self.options.seed, &options)
+        let strategy = search::build(self.options.strategy, problem, limit_ms, self.options.seed, &options);
+        strategy.map_err(|error| self.in_terms_of_the_budget(error))
+    }
+
+    /// Strategies know the limit of predictions only.
+    fn in_terms_of_the_budget(&self, error: search::SearchError) -> SearchRunError {
+        let bounds = self.bounds;
+        match (error, bounds, self.options.budget) {
+            (search::SearchError::BudgetBelowFastest { fastest_ms, .. }, Bounds::Held(_), Some(budget)) => {
+                SearchRunError::BudgetNotHeld { budget, bounds, fastest_ms }
+            }
+            (other, ..) => other.into(),
+        }
     }
 
     fn announce(&self, problem: &LatencyProblem<'_>, records: &[Record], dropped_bytes: usize) {
@@ -159,15 +143,19 @@ impl SearchRun<'_> {
     fn summary(&self, problem: &LatencyProblem<'_>) -> Vec<String> {
         let spec = problem.decode(&problem.fastest());
         let (search, validation) = self.task.search_images();
-        let budget = self.options.budget.map_or("no budget".to_owned(), |b| format!("budget {} ms", b.ms()));
+        let bounds = self.bounds;
+        let budget = self.options.budget.map_or("no budget".to_owned(), |budget| {
+            format!("budget {} ms{}", budget.ms(), bounds.beside_budget(budget.ms()))
+        });
+        let smallest_ms = problem.smallest_latency_ms();
         vec![
             format!(
-                "space {}: {:.1e} networks; target {}: {}, {budget}, smallest reachable latency {:.1} ms",
+                "space {}: {:.1e} networks; target {}: {}, {budget}, smallest reachable latency {smallest_ms:.1} ms{}",
                 self.space.name,
                 self.space.size(),
                 self.table.name,
                 self.table.header.device(),
-                problem.smallest_latency_ms()
+                bounds.beside_prediction(smallest_ms)
             ),
             format!("a network is {}", proxy::describe(&spec, &self.task.proxy(&spec))),
             format!(
@@ -386,6 +374,7 @@ fn try_network(
         arch_id: spec.arch_id(),
         latency_ms: prediction.latency_ms,
         latency_stddev_ms: prediction.stddev_ms(),
+        latency_upper_ms: run.bounds.upper(prediction.latency_ms),
         latency_interpolated_rows: prediction.estimated_rows(),
         params: cost.params,
         madds: cost.madds,

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use miette::Report;
 use serde::Serialize;
 
+use super::InspectArgs;
 use super::network::{LayerReport, NetworkReport, millions, report};
-use super::{InspectArgs, target};
+use super::target::target;
 use crate::cli::output::print;
 use crate::report::{Align, Table};
 
@@ -58,8 +59,8 @@ impl From<&LayerReport> for Side {
 }
 
 pub(super) fn inspect(args: &InspectArgs, before: &str, after: &str) -> Result<(), Report> {
-    let table = target(args)?;
-    let diff = diff(&report(args, before, table.as_ref())?, &report(args, after, table.as_ref())?);
+    let target = target(args)?;
+    let diff = diff(&report(args, before, target.as_ref())?, &report(args, after, target.as_ref())?);
     if args.json {
         print(format_args!("{}\n", serde_json::to_string_pretty(&diff).unwrap_or_default()));
     } else {

@@ -4,13 +4,13 @@ mod diff;
 mod network;
 mod space;
 mod svg;
+mod target;
 
 use clap::Parser;
-use miette::Report;
 
 use super::exit::finish;
 use super::{Exit, NetworkArgs};
-use crate::latency::{self, LatencyTable};
+use crate::latency::Confidence;
 
 /// Show a network layer by layer, what changed between two, or the decisions of a
 /// search space.
@@ -40,6 +40,14 @@ pub struct InspectArgs {
     /// A latency table file, or the name of one in latency_tables/
     #[arg(long, value_name = "TABLE")]
     target: Option<String>,
+    /// The probability of bounds on the measured latency [default: 0.95, if the
+    /// table was validated on enough networks]
+    ///
+    /// `mbn-latency validate` writes what bounds come from into a table: the errors
+    /// of whole networks. These were drawn at random from a search space, so the
+    /// probability is exact for networks drawn like them and approximate for others.
+    #[arg(long, value_name = "C", requires = "target", conflicts_with = "diff")]
+    confidence: Option<Confidence>,
     /// Draw the network into this file as well, layer by layer (.svg or .png)
     #[arg(long, value_name = "FILE", value_parser = svg::figure_file, conflicts_with_all = ["space", "diff"])]
     svg: Option<svg::FigureFile>,
@@ -59,8 +67,4 @@ pub fn run(args: &InspectArgs) -> Exit {
         (None, None, _) => return Exit::Usage,
     };
     finish(done.map(|()| Exit::Done))
-}
-
-fn target(args: &InspectArgs) -> Result<Option<LatencyTable>, Report> {
-    Ok(args.target.as_deref().map(latency::load).transpose()?)
 }

@@ -3,11 +3,12 @@
 use miette::Report;
 use serde::{Serialize, Serializer};
 
-use super::{InspectArgs, svg, target};
+use super::target::{BoundReport, Target, target};
+use super::{InspectArgs, svg};
 use crate::cli::output::print;
 use crate::graph::{BlockSpan, Cost, LayerGraph};
-use crate::latency::{LatencyTable, Prediction, RowSource, SpanLatency};
-use crate::report::{Align, Table};
+use crate::latency::{Prediction, RowSource, SpanLatency, UnitLatency};
+use crate::report::{Align, Table, fixed};
 use crate::spec::{BlockSpec, NetworkSpec};
 
 /// A network with its costs, as printed.
@@ -24,6 +25,7 @@ pub(super) struct NetworkReport {
     pub(super) latency_ms: Option<f64>,
     pub(super) latency_stddev_ms: Option<f64>,
     pub(super) latency_base_ms: Option<f64>,
+    pub(super) latency_bound: Option<BoundReport>,
     /// Rows that no table states: interpolated and extrapolated ones.
     pub(super) latency_interpolated_rows: Option<usize>,
     pub(super) latency_extrapolated_rows: Option<usize>,
@@ -45,6 +47,23 @@ pub(super) struct LayerReport {
     pub(super) latency_stddev_ms: Option<f64>,
     pub(super) latency_share: Option<f64>,
     pub(super) latency_source: Vec<RowSource>,
+    pub(super) latency_rows: Vec<RowReport>,
+}
+
+/// What was looked up for a block: all of it, or one of its operators.
+#[derive(Debug, Serialize)]
+pub(super) struct RowReport {
+    unit: String,
+    latency_ms: f64,
+    latency_stddev_ms: Option<f64>,
+    source: RowSource,
+}
+
+impl From<&UnitLatency> for RowReport {
+    fn from(found: &UnitLatency) -> Self {
+        let UnitLatency { unit, latency_ms, stddev_ms, source } = *found;
+        Self { unit: unit.to_string(), latency_ms, latency_stddev_ms: stddev_ms, source }
+    }
 }
 
 fn as_notation<S: Serializer>(block: &BlockSpec, serializer: S) -> Result<S::Ok, S::Error> {
@@ -52,15 +71,15 @@ fn as_notation<S: Serializer>(block: &BlockSpec, serializer: S) -> Result<S::Ok,
 }
 
 pub(super) fn inspect(args: &InspectArgs, name: &str) -> Result<(), Report> {
-    let table = target(args)?;
-    let report = report(args, name, table.as_ref())?;
+    let target = target(args)?;
+    let report = report(args, name, target.as_ref())?;
     if let Some(file) = &args.svg {
         svg::write(&report, file)?;
     }
     if args.json {
         print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
     } else {
-        print(network_text(&report, table.as_ref()));
+        print(network_text(&report, target.as_ref()));
     }
     Ok(())
 }
@@ -69,12 +88,12 @@ pub(super) fn inspect(args: &InspectArgs, name: &str) -> Result<(), Report> {
 pub(super) fn report(
     args: &InspectArgs,
     name: &str,
-    table: Option<&LatencyTable>,
+    target: Option<&Target>,
 ) -> Result<NetworkReport, Report> {
     let spec = args.change.load(name)?;
     let graph = LayerGraph::lower(&spec);
-    let explained = table.map(|table| table.explain(&graph)).transpose()?;
-    Ok(network_report(&spec, &graph, table, explained.as_ref()))
+    let explained = target.map(|target| target.table.explain(&graph)).transpose()?;
+    Ok(network_report(&spec, &graph, target, explained.as_ref()))
 }
 
 type Explained = (Prediction, Vec<SpanLatency>);
@@ -82,9 +101,10 @@ type Explained = (Prediction, Vec<SpanLatency>);
 fn network_report(
     spec: &NetworkSpec,
     graph: &LayerGraph,
-    table: Option<&LatencyTable>,
+    target: Option<&Target>,
     explained: Option<&Explained>,
 ) -> NetworkReport {
+    let table = target.map(|target| &target.table);
     let Cost { params, madds } = graph.cost();
     let prediction = explained.map(|(prediction, _)| prediction);
     let layer = |(index, span): (usize, &BlockSpan)| {
@@ -102,6 +122,7 @@ fn network_report(
         latency_ms: prediction.map(|p| p.latency_ms),
         latency_stddev_ms: prediction.map(Prediction::stddev_ms),
         latency_base_ms: table.map(|t| t.base.map_or(0.0, |row| row.latency_ms)),
+        latency_bound: target.zip(prediction).and_then(|(target, p)| target.bound(p.latency_ms)),
         latency_interpolated_rows: prediction.map(Prediction::estimated_rows),
         latency_extrapolated_rows: prediction.map(|p| p.extrapolated_rows),
         latency_other_activation_rows: prediction.map(|p| p.other_activation_rows),
@@ -112,12 +133,7 @@ fn network_report(
 fn layer_report(graph: &LayerGraph, span: &BlockSpan, latency: Option<(f64, &SpanLatency)>) -> LayerReport {
     let Cost { params, madds } = graph.cost_of(span);
     let shape = |s: crate::graph::Shape| [s.height, s.width, s.channels];
-    let mut sources: Vec<RowSource> = Vec::new();
-    for unit in latency.iter().flat_map(|(_, l)| &l.units) {
-        if !sources.contains(&unit.source) {
-            sources.push(unit.source);
-        }
-    }
+    let rows: Vec<RowReport> = latency.iter().flat_map(|(_, l)| &l.units).map(RowReport::from).collect();
     LayerReport {
         name: span.place.to_string(),
         block: span.block,
@@ -128,11 +144,23 @@ fn layer_report(graph: &LayerGraph, span: &BlockSpan, latency: Option<(f64, &Spa
         latency_ms: latency.map(|(_, l)| l.latency_ms),
         latency_stddev_ms: latency.map(|(_, l)| l.stddev_ms),
         latency_share: latency.map(|(total, l)| l.latency_ms / total),
-        latency_source: sources,
+        latency_source: distinct(&rows),
+        latency_rows: rows,
     }
 }
 
-fn network_text(report: &NetworkReport, table: Option<&LatencyTable>) -> String {
+/// Where rows come from, each source once.
+fn distinct(rows: &[RowReport]) -> Vec<RowSource> {
+    let mut sources = Vec::new();
+    for row in rows {
+        if !sources.contains(&row.source) {
+            sources.push(row.source);
+        }
+    }
+    sources
+}
+
+fn network_text(report: &NetworkReport, target: Option<&Target>) -> String {
     let mut columns = vec![
         ("layer", Align::Left),
         ("block", Align::Left),
@@ -140,7 +168,7 @@ fn network_text(report: &NetworkReport, table: Option<&LatencyTable>) -> String 
         ("params", Align::Right),
         ("MAdds", Align::Number),
     ];
-    if table.is_some() {
+    if target.is_some() {
         columns.extend([("latency", Align::Number), ("share", Align::Number), ("from", Align::Left)]);
     }
     let mut rows = Table::new(columns);
@@ -154,15 +182,35 @@ fn network_text(report: &NetworkReport, table: Option<&LatencyTable>) -> String 
             millions(layer.madds),
         ];
         if let (Some(ms), Some(share)) = (layer.latency_ms, layer.latency_share) {
-            let from: Vec<_> = layer.latency_source.iter().map(|s| s.name()).collect();
-            cells.extend([format!("{ms:.3} ms"), format!("{:.1} %", 100.0 * share), from.join(", ")]);
+            let latency = latency_text(ms, layer.latency_stddev_ms.unwrap_or(0.0));
+            cells.extend([latency, format!("{:.1} %", 100.0 * share), from(&layer.latency_rows)]);
         }
         rows.row(cells);
     }
-    format!("{}  {}\n\n{rows}\n{}", report.name, report.arch_id, totals(report, table))
+    format!("{}  {}\n\n{rows}\n{}", report.name, report.arch_id, totals(report, target))
 }
 
-fn totals(report: &NetworkReport, table: Option<&LatencyTable>) -> String {
+/// A latency with its standard deviation; rows that state none count as exact.
+fn latency_text(ms: f64, stddev_ms: f64) -> String {
+    let spread = if stddev_ms > 0.0 { format!(" \u{b1} {}", fixed(stddev_ms, 3)) } else { String::new() };
+    format!("{ms:.3}{spread} ms")
+}
+
+/// Where the latency of a layer comes from: in a word, or how many of its rows are not rows of the table.
+fn from(rows: &[RowReport]) -> String {
+    let sources = distinct(rows);
+    if let [source] = sources[..] {
+        return source.name().to_owned();
+    }
+    let of_source = |source: &RowSource| {
+        let count = rows.iter().filter(|row| row.source == *source).count();
+        format!("{count} of {} {}", rows.len(), source.name())
+    };
+    let others: Vec<_> = sources.iter().filter(|s| **s != RowSource::Exact).map(of_source).collect();
+    others.join("; ")
+}
+
+fn totals(report: &NetworkReport, target: Option<&Target>) -> String {
     let mut text = format!(
         "{r}x{r}, {} classes: {} parameters, {} multiply-adds (convolutions and linear layers)\n",
         report.classes,
@@ -170,12 +218,14 @@ fn totals(report: &NetworkReport, table: Option<&LatencyTable>) -> String {
         millions(report.madds),
         r = report.resolution,
     );
-    if let (Some(table), Some(ms), Some(stddev)) = (table, report.latency_ms, report.latency_stddev_ms) {
+    if let (Some(target), Some(ms), Some(stddev)) = (target, report.latency_ms, report.latency_stddev_ms) {
+        let table = &target.table;
         let base = report.latency_base_ms.unwrap_or(0.0);
         text += &format!(
             "{ms:.2} ms (standard deviation {stddev:.2}) on {}, of which base {base:.3} ms\n",
             table.header.device()
         );
+        text += &target.bound_text(report.latency_bound.as_ref());
         let estimated = report.latency_interpolated_rows.unwrap_or(0);
         let extrapolated = report.latency_extrapolated_rows.unwrap_or(0);
         text += &format!("{estimated} units have no row in {} and were estimated", table.name);

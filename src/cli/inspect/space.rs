@@ -3,7 +3,8 @@
 use miette::Report;
 use serde::Serialize;
 
-use super::{InspectArgs, target};
+use super::InspectArgs;
+use super::target::{BoundReport, Target, target};
 use crate::cli::output::print;
 use crate::report::{Align, Table};
 use crate::run::LatencyProblem;
@@ -17,6 +18,7 @@ struct SpaceReport<'a> {
     classes: u32,
     networks: f64,
     smallest_latency_ms: Option<f64>,
+    smallest_latency_bound: Option<BoundReport>,
     decisions: Vec<DecisionReport<'a>>,
 }
 
@@ -29,20 +31,26 @@ struct DecisionReport<'a> {
 
 pub(super) fn inspect(args: &InspectArgs, name: &str) -> Result<(), Report> {
     let space = space::load(name)?;
-    let smallest = match target(args)? {
-        Some(table) => Some(LatencyProblem::new(&space, &table)?.smallest_latency_ms()),
+    let target = target(args)?;
+    let smallest = match &target {
+        Some(target) => Some(LatencyProblem::new(&space, &target.table)?.smallest_latency_ms()),
         None => None,
     };
-    let report = space_report(&space, smallest);
+    let bound = target.as_ref().zip(smallest).and_then(|(target, ms)| target.bound(ms));
+    let report = space_report(&space, smallest, bound);
     if args.json {
         print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
     } else {
-        print(space_text(&report));
+        print(space_text(&report, target.as_ref()));
     }
     Ok(())
 }
 
-fn space_report(space: &SearchSpace, smallest_latency_ms: Option<f64>) -> SpaceReport<'_> {
+fn space_report(
+    space: &SearchSpace,
+    smallest_latency_ms: Option<f64>,
+    smallest_latency_bound: Option<BoundReport>,
+) -> SpaceReport<'_> {
     fn decision(d: &Decision) -> DecisionReport<'_> {
         DecisionReport { place: &d.place, dimension: d.dimension.name(), choices: &d.choices }
     }
@@ -52,11 +60,12 @@ fn space_report(space: &SearchSpace, smallest_latency_ms: Option<f64>) -> SpaceR
         classes: space.classes(),
         networks: space.size(),
         smallest_latency_ms,
+        smallest_latency_bound,
         decisions: space.decisions().iter().map(decision).collect(),
     }
 }
 
-fn space_text(report: &SpaceReport<'_>) -> String {
+fn space_text(report: &SpaceReport<'_>, target: Option<&Target>) -> String {
     let mut table = Table::new([("place", Align::Left), ("decision", Align::Left), ("choices", Align::Left)]);
     for decision in &report.decisions {
         table.row([decision.place.to_owned(), decision.dimension.to_owned(), decision.choices.join(" ")]);
@@ -67,8 +76,9 @@ fn space_text(report: &SpaceReport<'_>) -> String {
         report.decisions.len(),
         report.networks
     );
-    if let Some(ms) = report.smallest_latency_ms {
+    if let (Some(ms), Some(target)) = (report.smallest_latency_ms, target) {
         text += &format!("smallest reachable latency {ms:.2} ms\n");
+        text += &target.bound_text(report.smallest_latency_bound.as_ref());
     }
     text
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use miette::{Diagnostic, Report};
 
 use super::network::{LayerReport, NetworkReport, millions};
-use crate::latency::RowSource;
+use super::target::BoundReport;
+use crate::latency::{RowSource, at_most};
 use crate::report::{
     DrawnLatency, DrawnLayer, FigureFormat, LatencyBasis, NetworkDrawing, Nonlinearity, Operation,
     ReportError, write_figure_as,
@@ -94,6 +95,9 @@ fn subtitle(report: &NetworkReport) -> String {
         let base = report.latency_base_ms.unwrap_or(0.0);
         if base > 0.0 {
             text += &format!(", of which base {base:.2} ms");
+        }
+        if let Some(BoundReport { confidence, upper_ms, .. }) = &report.latency_bound {
+            text += &format!("; measured {}", at_most(*upper_ms, *confidence));
         }
     }
     text

@@ -2,6 +2,7 @@
 
 mod network;
 mod tabular;
+mod texts;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,7 +11,7 @@ use clap::{Parser, ValueEnum};
 
 use super::exit::finish;
 use super::values::share;
-use super::{Exit, NetworkArgs, RunArgs, WeightsArgs};
+use super::{ConfidenceArg, Exit, NetworkArgs, RunArgs, WeightsArgs};
 use crate::netadapt::{Importance, Rule, Step};
 use crate::run::FinalTraining;
 
@@ -24,6 +25,7 @@ use crate::run::FinalTraining;
     version,
     after_help = "Examples:
   mbn-netadapt --budget 15ms
+  mbn-netadapt --target validated.csv --budget 15ms --confidence 0.95
   mbn-netadapt net.toml --weights best.safetensors --target phone.csv --data images/ --budget 12ms
   mbn-netadapt mobilenet_v2 --budget 200M-madds --rule accuracy --step 2.5%*0.96
   mbn-netadapt --tabular trained.csv --groups digits:widths --score acc0,acc1,acc2 --cost flops --budget 50%
@@ -39,6 +41,8 @@ pub struct NetadaptArgs {
     /// The most the result may cost: 15ms, 30M-madds, 1.5M-params; with --tabular a share such as 50%
     #[arg(long, value_name = "BUDGET", allow_hyphen_values = true)]
     budget: String,
+    #[command(flatten)]
+    confidence: ConfidenceArg,
     /// A latency table file, or the name of one in latency_tables/
     #[arg(long, value_name = "TABLE", default_value = "pixel-latency.csv")]
     target: String,
@@ -95,7 +99,7 @@ pub struct NetadaptArgs {
     #[command(flatten)]
     run: RunArgs,
     /// Run the loop on a table of trained networks instead of training
-    #[arg(long, value_name = "FILE", requires_all = ["groups", "score", "cost"], help_heading = "Tables of trained networks")]
+    #[arg(long, value_name = "FILE", requires_all = ["groups", "score", "cost"], conflicts_with = "confidence", help_heading = "Tables of trained networks")]
     tabular: Option<PathBuf>,
     /// Columns with the widths: a,b,c or digits:COLUMN for one column with a digit a group
     #[arg(long, value_name = "COLUMNS", requires = "tabular", help_heading = "Tables of trained networks")]

@@ -4,19 +4,18 @@ use std::path::{Path, PathBuf};
 
 use miette::{IntoDiagnostic, Report, miette};
 
+use super::texts::{result_text, summary, warnings};
 use super::{Controls, NetadaptArgs};
 use crate::cli::interrupt::stop_on_ctrl_c;
 use crate::cli::output::print;
 use crate::cli::weights_args::Start;
 use crate::cli::{Exit, report_error};
 use crate::data::{Augment, DataSource};
-use crate::graph::LayerGraph;
-use crate::latency::{self, LatencyTable};
-use crate::netadapt::{CONFIDENCE, Limit, Meter, NetworkProblem, Problem, Resource, smallest_reachable};
-use crate::run::netadapt::{NetadaptResult, NetadaptRun, NetadaptRunError};
+use crate::latency::{self, Bounds, LatencyTable};
+use crate::netadapt::{Limit, Meter, NetworkProblem, Problem, Resource, smallest_reachable};
+use crate::run::netadapt::{NetadaptRun, NetadaptRunError};
 use crate::run::{
-    Inputs, NetadaptOptions, NetadaptProgress, TrainingImages, cores, describe_proxy, open_images,
-    proxy_network, short_hash,
+    Inputs, NetadaptOptions, NetadaptProgress, TrainingImages, cores, open_images, proxy_network, short_hash,
 };
 use crate::spec::NetworkSpec;
 use crate::text_file::{ReadError, read_text};
@@ -28,14 +27,30 @@ const SHORT_RATE: f64 = 0.25;
 /// How a result learns from its original, where the recipe does not say.
 const DISTILLATION: Distillation = Distillation { temperature: 4.0, weight: 0.7 };
 
+/// A network that is narrowed, and how its cost is known.
+pub(super) struct Costed<'a> {
+    pub(super) problem: NetworkProblem<'a>,
+    pub(super) table: &'a LatencyTable,
+    pub(super) bounds: Bounds,
+}
+
 pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
     let budget: Limit = args.budget.parse().into_diagnostic()?;
+    if args.confidence.value.is_some() && budget.resource != Resource::Latency {
+        let error = miette!(
+            help =
+                "leave out --confidence, or give a budget in ms: only latencies are predicted with an error",
+            "--confidence can't be used with a budget of {budget}"
+        );
+        report_error(error.as_ref());
+        return Ok(Exit::Usage);
+    }
     let (table_file, table_text) = read_text(&args.target, "latency table", latency::LATENCY_TABLES)?;
     let table = LatencyTable::parse(&table_file, &table_text).map_err(ReadError::from)?;
-    let meter = match budget.resource {
-        Resource::Latency => Meter::Latency(&table),
-        Resource::Madds => Meter::Madds,
-        Resource::Params => Meter::Params,
+    let (meter, bounds) = match budget.resource {
+        Resource::Latency => (Meter::Latency(&table), Bounds::of(&table, args.confidence.value)?),
+        Resource::Madds => (Meter::Madds, Bounds::Unknown),
+        Resource::Params => (Meter::Params, Bounds::Unknown),
     };
     let costed = args.change.load(&args.network)?;
     let source = open_images(args.data.as_deref(), costed.resolution).into_diagnostic()?;
@@ -46,45 +61,54 @@ pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
         None => (costed, trained),
     };
     let problem = NetworkProblem::new(costed, trained, meter)?;
-    let seed_cost = problem.cost(&problem.seed()).unwrap_or(f64::NAN);
-    if seed_cost <= budget.amount {
-        let (name, cost) = (&problem.costed().name, budget.resource.show(seed_cost));
-        print(format!("{name} costs {cost}, which is within the budget of {budget}: nothing to do\n"));
-        return Ok(Exit::Done);
+    let costed = Costed { problem, table: &table, bounds };
+    if let Some(exit) = ended_by_budget(&costed, budget) {
+        return Ok(exit);
     }
-    if let Some((_, smallest)) = smallest_reachable(&problem).filter(|(_, cost)| *cost > budget.amount) {
-        let smallest = budget.resource.show(smallest);
-        let error = miette!(
-            help = "use a larger budget, a network with fewer layers, or a smaller --resolution",
-            "{} can't be narrowed to {budget}: the smallest reachable is {smallest}",
-            problem.costed().name
-        );
-        report_error(error.as_ref());
-        return Ok(Exit::BudgetUnreachable);
-    }
-    let options = options(args, budget, &problem, start.as_ref(), &source)?;
-    let inputs = inputs(&table_text, &problem, start.as_ref(), &source);
+    let options = options(args, budget, &costed.problem, start.as_ref(), &source)?;
+    let inputs = inputs(&table_text, &costed.problem, start.as_ref(), &source);
     let images =
         TrainingImages::new(source, Some(options.validation_share), options.seed).into_diagnostic()?;
-    images.check_fit(problem.trained(), None)?;
-    adapt(args, &options, &inputs, &problem, start.as_ref(), &images, &table)
+    images.check_fit(costed.problem.trained(), None)?;
+    adapt(args, &options, &inputs, &costed, start.as_ref(), &images)
+}
+
+/// A budget that leaves nothing to do, or that can't be met: told, with how the command ends.
+fn ended_by_budget(Costed { problem, bounds, .. }: &Costed<'_>, budget: Limit) -> Option<Exit> {
+    let name = &problem.costed().name;
+    let limit = bounds.limit(budget.amount);
+    let shown = |cost: f64| format!("{}{}", budget.resource.show(cost), bounds.beside_prediction(cost));
+    let seed_cost = problem.cost(&problem.seed()).unwrap_or(f64::NAN);
+    if seed_cost <= limit {
+        let cost = shown(seed_cost);
+        print(format!("{name} costs {cost}, which is within the budget of {budget}: nothing to do\n"));
+        return Some(Exit::Done);
+    }
+    let (_, smallest) = smallest_reachable(problem).filter(|(_, cost)| *cost > limit)?;
+    let error = miette!(
+        help = "use a larger budget, a network with fewer layers, or a smaller --resolution",
+        "{name} can't be narrowed to {budget}{}: the smallest reachable is {}",
+        bounds.beside_budget(budget.amount),
+        shown(smallest)
+    );
+    report_error(error.as_ref());
+    Some(Exit::BudgetUnreachable)
 }
 
 fn adapt(
     args: &NetadaptArgs,
     options: &NetadaptOptions,
     inputs: &Inputs,
-    problem: &NetworkProblem<'_>,
+    costed: &Costed<'_>,
     start: Option<&Start>,
     images: &TrainingImages,
-    table: &LatencyTable,
 ) -> Result<Exit, Report> {
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
     let observer = args.run.observer(NetadaptProgress::stderr);
     let cost_label = match options.budget.resource {
-        Resource::Latency => format!("predicted latency on {}, ms", table.header.device()),
+        Resource::Latency => format!("predicted latency on {}, ms", costed.table.header.device()),
         Resource::Madds => "million multiply-adds".to_owned(),
         Resource::Params => "million parameters".to_owned(),
     };
@@ -92,9 +116,10 @@ fn adapt(
         options,
         inputs,
         command: &command,
-        warnings: &warnings(problem, options),
-        summary: &summary(options, problem, start, images),
-        problem,
+        warnings: &warnings(costed, options),
+        summary: &summary(options, costed, start, images),
+        problem: &costed.problem,
+        bounds: costed.bounds,
         images,
         weights: start.map(|start| &start.imported.values),
         jobs: args.jobs.map_or_else(cores, |jobs| jobs as usize),
@@ -105,7 +130,7 @@ fn adapt(
     match run.run(&folder) {
         Ok(result) => {
             if !args.run.json {
-                print(result_text(&result, options, &folder, args));
+                print(result_text(&result, &folder, args));
             }
             Ok(Exit::Done)
         }
@@ -162,6 +187,7 @@ fn options(
         trained_arch_id: problem.trained().arch_id(),
         target: args.target.clone(),
         budget,
+        confidence: args.confidence.value,
         data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), shown),
         weights: start.map(|start| start.file.clone()),
         weights_of: start.map(|start| start.imported.origin),
@@ -212,73 +238,6 @@ fn inputs(table: &str, problem: &NetworkProblem<'_>, start: Option<&Start>, sour
     }
 }
 
-fn warnings(problem: &NetworkProblem<'_>, options: &NetadaptOptions) -> Vec<String> {
-    let unmeasured = problem.unmeasured_levels();
-    let mut warnings = Vec::new();
-    if unmeasured > 0 {
-        warnings.push(format!(
-            "{unmeasured} widths are left out: {} has no rows to estimate them from",
-            options.target
-        ));
-    }
-    if options.weights.is_some() {
-        warnings.push(
-            "if the weights were trained on the held-out images too, the accuracies of the iterations are too high; those on test images are not"
-                .to_owned(),
-        );
-    }
-    warnings
-}
-
-fn summary(
-    options: &NetadaptOptions,
-    problem: &NetworkProblem<'_>,
-    start: Option<&Start>,
-    images: &TrainingImages,
-) -> Vec<String> {
-    let (trained_on, held_out, tested) = images.counts();
-    let cost = LayerGraph::lower(problem.costed()).cost();
-    let from = match start {
-        Some(start) => [vec![format!("weights {}", start.file)], start.imported.notes.clone()].concat(),
-        None => {
-            let epochs = options.seed_recipe.epochs;
-            vec![format!("no weights were given: it is trained first, for {epochs} epochs")]
-        }
-    };
-    let network = vec![
-        format!(
-            "{}: {}, {:.2} M parameters, {:.1} M multiply-adds; budget {}; {} groups of channels",
-            problem.costed().name,
-            options.budget.resource.show(problem.cost(&problem.seed()).unwrap_or(f64::NAN)),
-            cost.params as f64 / 1e6,
-            cost.madds as f64 / 1e6,
-            options.budget,
-            problem.groups().len()
-        ),
-        format!("it is {}", describe_proxy(problem.costed(), problem.trained())),
-    ];
-    let run = vec![
-        format!(
-            "rule {}, step {}, {} steps for a proposal on {trained_on} images, scored on {held_out} held out; out of the race at {:.0} % confidence; seed {}",
-            format!("{:?}", options.rule).to_lowercase(),
-            options.step,
-            options.short_steps,
-            100.0 * CONFIDENCE,
-            options.seed
-        ),
-        format!(
-            "{} test images are seen once by each network that is trained to the end{}",
-            tested,
-            if options.controls {
-                ": the result and three controls with as many training images"
-            } else {
-                ""
-            }
-        ),
-    ];
-    [network, from, run].concat()
-}
-
 /// `results/netadapt-mobilenet_v3_small-15ms-s0-1a2b3c4d`: the same options give the same folder.
 fn default_folder(options: &NetadaptOptions) -> PathBuf {
     let network = Path::new(&options.network)
@@ -286,29 +245,4 @@ fn default_folder(options: &NetadaptOptions) -> PathBuf {
         .map_or_else(|| options.network.clone(), |stem| stem.to_string_lossy().into_owned());
     let hash = short_hash(options);
     PathBuf::from("results").join(format!("netadapt-{network}-{}-s{}-{hash}", options.budget, options.seed))
-}
-
-fn result_text(
-    result: &NetadaptResult,
-    options: &NetadaptOptions,
-    folder: &Path,
-    args: &NetadaptArgs,
-) -> String {
-    let network = folder.join("network.toml");
-    format!(
-        "{}\nin {}:\n  \
-           {:<54}the network, and the form of it that was trained\n  \
-           {:<54}weights of the latter\n  \
-           {:<54}every proposal\n  \
-           {:<54}plots and tables\n\
-         next: mbn-inspect {} --target {}\n",
-        result.summary.text(&options.budget.to_string()),
-        folder.display(),
-        "network.toml, trained.toml",
-        "weights.safetensors",
-        "iterations.jsonl, derived/proposals.csv",
-        "derived/adaptation.svg, widths.svg, summary.json ...",
-        network.display(),
-        args.target
-    )
 }

@@ -9,9 +9,6 @@ use crate::robust::median;
 /// Median error of networks that the fit has not seen, as a fraction, from which on it is worth a warning.
 const BIASED: f64 = 0.1;
 
-/// The confidence that most people ask for.
-const USUAL: f64 = 0.95;
-
 pub(super) fn findings(file: &str, text: &str, content: &Content) -> Vec<Finding> {
     let line_of = |key| text[..entry_span(file, text, key).start].matches('\n').count() + 1;
     let without_rows = without_rows(content).map(|message| (message, "calibration", Severity::Warning));
@@ -50,8 +47,9 @@ fn biased(content: &Content) -> Option<String> {
 
 fn few(content: &Content) -> Option<String> {
     let networks = content.header.held_out.len();
-    let needed = Confidence::try_from(USUAL).ok()?.networks_needed();
+    let usual = Confidence::USUAL;
+    let needed = usual.networks_needed();
     let message =
-        format!("{networks} held-out networks give no bound of confidence {USUAL}: it takes {needed}");
+        format!("{networks} held-out networks give no bound of confidence {usual}: it takes {needed}");
     (networks > 0 && networks < needed).then_some(message)
 }

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use miette::Diagnostic;
 
 use crate::latency::LatencyTable;
+use crate::latency::write::decimal;
 
 /// Room for the rounding of `(n + 1) c`, which is a whole number in the cases that matter.
 const ROUNDING: f64 = 1e-9;
@@ -26,9 +27,17 @@ pub struct Confidence(f64);
 pub struct ConfidenceError(String);
 
 impl Confidence {
+    /// The one that most people ask for.
+    pub const USUAL: Self = Self(0.95);
+
     /// As a fraction.
     pub fn fraction(self) -> f64 {
         self.0
+    }
+
+    /// For people: `95 %`.
+    pub fn percent(self) -> String {
+        format!("{} %", decimal(100.0 * self.0))
     }
 
     /// Held-out networks that an upper bound of this confidence needs: `⌈c / (1 - c)⌉`.
@@ -138,6 +147,18 @@ impl Interval {
         let half = Confidence((1.0 + confidence.0) / 2.0);
         let two_sided = half.upper_rank(networks).map(|rank| [ratios[networks - rank], ratios[rank - 1]]);
         Some(Self { confidence, networks, upper, two_sided })
+    }
+
+    /// What the measured latency of a network does not exceed, in the unit of its prediction.
+    pub fn upper_bound(&self, predicted: f64) -> f64 {
+        self.upper * predicted
+    }
+
+    /// The largest prediction whose upper bound is within a budget, in the budget's unit.
+    pub fn largest_prediction(&self, budget: f64) -> f64 {
+        let limit = budget / self.upper;
+        // The quotient may be rounded up.
+        if self.upper_bound(limit) > budget { limit.next_down() } else { limit }
     }
 }
 

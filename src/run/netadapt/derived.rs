@@ -21,6 +21,7 @@ struct ProposalRow<'a> {
     from: Option<u32>,
     to: Option<u32>,
     cost: f64,
+    cost_upper: Option<f64>,
     accuracy: Option<f64>,
     images: usize,
     steps: u64,
@@ -56,6 +57,7 @@ pub(super) fn write(
             from: proposal.from,
             to: proposal.to,
             cost: proposal.cost,
+            cost_upper: run.bounds.upper(proposal.cost),
             accuracy: proposal.accuracy,
             images: proposal.images,
             steps: proposal.steps,
@@ -78,7 +80,7 @@ pub(super) fn write(
     });
     write_csv(&folder.derived("widths.csv"), rows)?;
     folder.write_json("derived/summary.json", summary)?;
-    folder.write("derived/summary.txt", summary.text(&run.options.budget.to_string()).as_bytes())?;
+    folder.write("derived/summary.txt", summary.text().as_bytes())?;
     adaptation_plot(run, seed, iterations, widths, summary).write(&folder.derived("adaptation"))?;
     widths_plot(run, widths).write(&folder.derived("widths"))?;
     Ok(())

@@ -49,6 +49,7 @@ impl Finals<'_> {
         let result = |name: &str, cost: f64, report: &TestReport, trained_images: u64, gain| NetworkResult {
             name: name.to_owned(),
             cost,
+            cost_upper: run.bounds.upper(cost),
             correct: report.correct,
             images: report.images,
             trained_images,
@@ -98,7 +99,7 @@ impl Finals<'_> {
         let known = std::fs::read(self.folder.file(&chosen_file)).ok();
         let known: Option<Choice> = known.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let start = self.folder.file(&format!("{folder}/start.safetensors"));
-        let limit = run.options.budget.amount;
+        let limit = run.limit();
         let chosen = match known {
             Some(choice) => choice.widths,
             None => {

@@ -17,6 +17,9 @@ pub struct NetworkResult {
     pub name: String,
     /// Its cost.
     pub cost: f64,
+    /// What its measured latency does not exceed, see [`Summary::bounds`](super::Summary::bounds).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_upper: Option<f64>,
     /// Test images it gets right.
     pub correct: u64,
     /// Test images.
@@ -128,6 +131,7 @@ mod tests {
         let result = NetworkResult {
             name: String::new(),
             cost: 1.0,
+            cost_upper: None,
             correct: 81,
             images: 263,
             trained_images: 0,

@@ -87,7 +87,7 @@ impl Loop<'_> {
     fn options(&self) -> AdaptationOptions {
         let options = self.run.options;
         AdaptationOptions {
-            limit: options.budget.amount,
+            limit: self.run.limit(),
             rule: options.rule,
             step: options.step,
             beam: options.beam,

@@ -21,8 +21,10 @@ pub enum NetadaptEvent {
         summary: Vec<String>,
         /// What is limited.
         resource: Resource,
-        /// The limit.
+        /// The most that the result may cost.
         budget: f64,
+        /// The most that it may be predicted to cost: another number where the budget is to hold with a confidence.
+        limit: f64,
     },
     /// Iterations were taken over from an earlier, unfinished run.
     Resumed {
@@ -98,7 +100,8 @@ pub struct NetadaptProgress {
 #[derive(Debug)]
 struct State {
     resource: Resource,
-    budget: f64,
+    /// Where narrowing ends.
+    limit: f64,
     /// Cost of the seed.
     seed: f64,
 }
@@ -109,14 +112,14 @@ const WAY: f64 = 1000.0;
 impl State {
     /// How much of the way to the budget a network of this cost has behind it.
     fn way_done(&self, cost: f64) -> u64 {
-        (WAY * (self.seed - cost) / (self.seed - self.budget)).clamp(0.0, WAY) as u64
+        (WAY * (self.seed - cost) / (self.seed - self.limit)).clamp(0.0, WAY) as u64
     }
 }
 
 impl NetadaptProgress {
     /// A spinner if stderr is a terminal.
     pub fn stderr() -> Self {
-        let state = State { resource: Resource::Latency, budget: 0.0, seed: 0.0 };
+        let state = State { resource: Resource::Latency, limit: 0.0, seed: 0.0 };
         Self { terminal: Terminal::stderr("{spinner} {elapsed} {msg}"), state: Mutex::new(state) }
     }
 
@@ -124,7 +127,7 @@ impl NetadaptProgress {
         let Ok(state) = self.state.lock() else { return };
         let line = iteration_line(record, state.resource);
         let narrowed = record.winner().filter(|_| record.phase == Phase::Narrow);
-        let left = narrowed.filter(|winner| winner.cost > state.budget).map(|winner| {
+        let left = narrowed.filter(|winner| winner.cost > state.limit).map(|winner| {
             self.terminal.bar.set_position(state.way_done(winner.cost));
             self.terminal.bar.eta()
         });
@@ -164,12 +167,12 @@ pub(super) fn iteration_line(record: &IterationRecord, resource: Resource) -> St
 impl Observer<NetadaptEvent> for NetadaptProgress {
     fn notify(&self, event: &NetadaptEvent) {
         match event {
-            NetadaptEvent::Started { summary, resource, budget } => {
+            NetadaptEvent::Started { summary, resource, limit, .. } => {
                 for line in summary {
                     self.terminal.say(line);
                 }
                 if let Ok(mut state) = self.state.lock() {
-                    (state.resource, state.budget) = (*resource, *budget);
+                    (state.resource, state.limit) = (*resource, *limit);
                 }
             }
             NetadaptEvent::Resumed { iterations, cost } => {

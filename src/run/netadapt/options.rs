@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::latency::Confidence;
 use crate::netadapt::{Importance, Limit, Rule, Step};
 use crate::pytorch::Origin;
 use crate::spec::ArchId;
@@ -31,6 +32,9 @@ pub struct NetadaptOptions {
     pub target: String,
     /// The most the result may cost.
     pub budget: Limit,
+    /// How surely the measured latency is to be within it; none where the predicted cost has to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
     /// The folder of images, or the name of the embedded ones.
     pub data: String,
     /// The weights to start from, as given; trained first where left out.

@@ -13,10 +13,11 @@ use super::observer::NetadaptEvent;
 use super::options::NetadaptOptions;
 use super::summary::Summary;
 use crate::graph::{LayerGraph, Values};
+use crate::latency::Bounds;
 use crate::netadapt::{Meter, NetworkProblem};
 use crate::nn::{Network, load_network, save_weights};
 use crate::run::folder::{FolderError, RunFolder};
-use crate::run::model_card::{CardLatency, MODEL_CARD, ModelCard};
+use crate::run::model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
 use crate::run::observer::Observer;
 use crate::run::options::Inputs;
 use crate::run::threads;
@@ -44,6 +45,8 @@ pub struct NetadaptRun<'a> {
     pub summary: &'a [String],
     /// The widths of the network.
     pub problem: &'a NetworkProblem<'a>,
+    /// What is known of the error of its costs.
+    pub bounds: Bounds,
     /// The images, with a part held out.
     pub images: &'a TrainingImages,
     /// Values of the network; it is trained first where there are none.
@@ -82,6 +85,7 @@ impl NetadaptRun<'_> {
             summary: self.summary.to_vec(),
             resource: self.options.budget.resource,
             budget: self.options.budget.amount,
+            limit: self.limit(),
         });
         for message in self.warnings {
             self.observer.notify(&NetadaptEvent::Warning { message: message.clone() });
@@ -93,6 +97,11 @@ impl NetadaptRun<'_> {
             summary: result.summary.clone(),
         });
         Ok(result)
+    }
+
+    /// The most that a network may be predicted to cost.
+    pub(super) fn limit(&self) -> f64 {
+        self.bounds.limit(self.options.budget.amount)
     }
 
     pub(super) fn trainings(&self) -> Trainings<'_> {
@@ -129,7 +138,7 @@ impl NetadaptRun<'_> {
         let (network, trained) = self.networks(&looped.widths)?;
         folder.write("network.toml", network.to_toml().as_bytes())?;
         folder.write("trained.toml", trained.to_toml().as_bytes())?;
-        let summary = Summary::new(self.options, &looped.seed, &looped.iterations, &looped.widths, results);
+        let summary = Summary::new(self, &looped.seed, &looped.iterations, &looped.widths, results);
         folder.write_json(MODEL_CARD, &self.card(folder, &network)?)?;
         derived::write(folder, self, &looped.seed, &looped.iterations, &looped.widths, &summary)?;
         Ok(NetadaptResult { network, summary })
@@ -144,6 +153,7 @@ impl NetadaptRun<'_> {
                     ms: prediction.latency_ms,
                     stddev_ms: prediction.stddev_ms(),
                     resolution: network.resolution,
+                    bound: CardBound::of(self.bounds, prediction.latency_ms),
                 })
             }
             Meter::Madds | Meter::Params => None,

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::gains::NetworkResult;
-use super::options::NetadaptOptions;
 use super::record::{IterationRecord, ProposalState, SeedRecord};
-use crate::netadapt::{Phase, Resource};
+use super::run::NetadaptRun;
+use crate::latency::{AT_MOST, Bounds};
+use crate::netadapt::{Limit, Phase, Resource};
 use crate::report::{Align, Table};
 
 /// Iterations whose slope tells what the next step would cost.
@@ -32,6 +33,10 @@ pub struct GroupChange {
 pub struct Summary {
     /// What is limited.
     pub resource: Resource,
+    /// The most that the result may cost.
+    pub budget: Limit,
+    /// What is known of the error of costs.
+    pub bounds: Bounds,
     /// Cost of the seed.
     pub seed_cost: f64,
     /// Cost of the result.
@@ -59,13 +64,13 @@ pub struct Summary {
 
 impl Summary {
     pub(super) fn new(
-        options: &NetadaptOptions,
+        run: &NetadaptRun<'_>,
         seed: &SeedRecord,
         iterations: &[IterationRecord],
         widths: &[u32],
         results: Vec<NetworkResult>,
     ) -> Self {
-        let resource = options.budget.resource;
+        let resource = run.options.budget.resource;
         let path = path(seed, iterations, widths);
         let mut groups: Vec<GroupChange> = seed
             .groups
@@ -92,6 +97,8 @@ impl Summary {
         let saved = (seed.cost - cost) / resource.unit();
         Self {
             resource,
+            budget: run.options.budget,
+            bounds: run.bounds,
             seed_cost: seed.cost,
             cost,
             seed_accuracy: seed.accuracy,
@@ -107,12 +114,14 @@ impl Summary {
     }
 
     /// Tables and sentences.
-    pub fn text(&self, budget: &str) -> String {
+    pub fn text(&self) -> String {
         let resource = self.resource;
         let mut text = format!(
-            "{} -> {} (budget {budget}) in {} iterations, {} proposals, {} of them out early\n\n",
+            "{} -> {} (budget {}{}) in {} iterations, {} proposals, {} of them out early\n\n",
             resource.show(self.seed_cost),
             resource.show(self.cost),
+            self.budget,
+            self.bounds.beside_budget(self.budget.amount),
             self.iterations,
             self.proposals,
             self.lost
@@ -157,27 +166,29 @@ impl Summary {
     }
 
     fn results_table(&self) -> String {
-        let mut table = Table::new([
-            ("trained to the end", Align::Left),
-            (self.cost_name(), Align::Number),
+        let bounded = self.bounds.interval().map(|_| (AT_MOST, Align::Number));
+        let before = [("trained to the end", Align::Left), (self.cost_name(), Align::Number)];
+        let behind = [
             ("test", Align::Number),
             ("95 % interval", Align::Number),
             ("gain of NetAdapt over it", Align::Left),
-        ]);
+        ];
+        let mut table = Table::new(before.into_iter().chain(bounded).chain(behind));
         for result in &self.results {
             let (low, high) = result.interval();
             let gain = result.gain.map_or_else(String::new, |gain| {
                 format!("{:+.2} ± {:.2} points: {}", gain.points, gain.half_interval, gain.verdict())
             });
-            table.row([
-                result.name.clone(),
-                self.resource.show(result.cost),
+            let costs = [Some(result.cost), result.cost_upper].into_iter().flatten();
+            let behind = [
                 format!("{:.2} %", 100.0 * result.accuracy()),
                 format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high),
                 gain,
-            ]);
+            ];
+            let costs = costs.map(|cost| self.resource.show(cost));
+            table.row([result.name.clone()].into_iter().chain(costs).chain(behind));
         }
-        table.to_string()
+        format!("{table}{}", self.bounds.legend())
     }
 
     fn cost_name(&self) -> &'static str {

@@ -4,13 +4,14 @@ use clap::Parser;
 use rstest::rstest;
 
 use super::*;
-use crate::cli::inspect::{InspectArgs, network, target};
+use crate::cli::inspect::target::target;
+use crate::cli::inspect::{InspectArgs, network};
 use crate::spec::REFERENCE_NETWORKS;
 
 fn report_of(arguments: &[&str]) -> NetworkReport {
     let args = InspectArgs::parse_from([&["mbn-inspect"], arguments].concat());
-    let table = target(&args).expect("a table");
-    network::report(&args, arguments[0], table.as_ref()).expect("a network")
+    let target = target(&args).expect("a table");
+    network::report(&args, arguments[0], target.as_ref()).expect("a network")
 }
 
 fn layers_of(arguments: &[&str]) -> Vec<DrawnLayer> {
