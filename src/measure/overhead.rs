@@ -23,7 +23,7 @@ pub struct Overhead {
 const PASSES: Passes = Passes { warm_up: 10, timed: 61 };
 
 /// How often they are, in turn; the calmest third of the turns counts.
-const TURNS: usize = 30;
+const TURNS: usize = 15;
 
 impl Overhead {
     /// Measures both, the latter on a small network of many operators.

@@ -56,10 +56,10 @@ fn a_plan_is_written_and_what_it_was_made_for_is_kept() {
     let (code, said, told) =
         place.run(&["plan", "--space", "tiny.toml", "--grid", "1", "--out", "plan.toml"]);
     assert_eq!(code, Some(0), "{told}");
-    assert!(words(&said).contains("tiny: 57 of 57 units get a row"), "{said}");
+    assert!(words(&said).contains("tiny: 44 of 44 units get a row"), "{said}");
     let coarse = ["plan", "--space", "tiny.toml", "--grid", "2", "--out", "coarse.toml"];
     let (_, said, _) = place.run(&coarse);
-    assert!(!words(&said).contains("57 of 57") && words(&said).contains("of 57 units"), "{said}");
+    assert!(!words(&said).contains("44 of 44") && words(&said).contains("of 44 units"), "{said}");
     let (code, _, told) = place.run(&coarse);
     assert_eq!(code, Some(1));
     assert!(told.contains("coarse.toml is there already"), "{told}");
