@@ -64,6 +64,11 @@ pub(super) fn check_latency(what: impl Fn() -> String, ms: f64) -> Result<(), Re
     check(what, ms, (0.0..=1e9).contains(&ms), "a latency from 0 to 1e9 ms")
 }
 
+/// Checks a latency in milliseconds to which others are compared.
+pub(super) fn check_positive_latency(what: impl Fn() -> String, ms: f64) -> Result<(), ReportError> {
+    check(what, ms, (1e-6..=1e9).contains(&ms), "a latency from 1e-6 to 1e9 ms")
+}
+
 /// Checks an accuracy in percent.
 pub(super) fn check_percent(what: impl Fn() -> String, percent: f64) -> Result<(), ReportError> {
     check(what, percent, (0.0..=100.0).contains(&percent), "a percentage from 0 to 100")

@@ -50,6 +50,10 @@ pub(super) enum Symbol {
     SqueezeExcite,
     Interpolated,
     Extrapolated,
+    /// A network on which a prediction is tested, one to which it was fitted, and where predictions are right.
+    HeldOut,
+    Fitted,
+    Agreement,
 }
 
 impl Symbol {
@@ -57,6 +61,8 @@ impl Symbol {
         match self {
             Self::TrialsByOrder => 38.0,
             Self::Front | Self::Best | Self::Hypervolume | Self::Generations | Self::Curve(_) => 26.0,
+            Self::Agreement => 26.0,
+            Self::HeldOut | Self::Fitted => 9.0,
             Self::Shades(_) => 48.0,
             Self::Expanded => 30.0,
             Self::Block(_) | Self::WithoutWeights => 12.0,
@@ -123,6 +129,9 @@ impl Symbol {
             Self::SqueezeExcite => marker::squeeze_excite(scene, middle),
             Self::Interpolated => marker::interpolated(scene, middle),
             Self::Extrapolated => marker::extrapolated(scene, middle),
+            Self::HeldOut => marker::held_out(scene, middle, 100),
+            Self::Fitted => marker::fitted(scene, middle),
+            Self::Agreement => marker::agreement(scene, across),
             Self::Generations => {
                 let band = Rect { left, top: y - 6.0, right: left + 13.0, bottom: y + 6.0 };
                 scene.area(band.grown(0.75), GRID, 1.0);

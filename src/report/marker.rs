@@ -1,7 +1,7 @@
 //! The signs that stand for a datum, each drawn the same in a panel and in its legend, and each with a shape of its own
 //! so that it is known without colour.
 
-use super::palette::{BLUE, Colour, GREEN, GREY, INK, VERMILLION, WHITE, tint};
+use super::palette::{BLUE, Colour, GREEN, GREY, INK, VERMILLION, WHITE, ramp, tint};
 use super::scene::{At, Rect, Scene};
 
 /// Radius of a front marker with its outline, in page pixels.
@@ -191,6 +191,21 @@ pub(super) fn trial(scene: &mut Scene, at: At, colour: Colour, count: usize) {
         _ => (1.75, 0.4),
     };
     scene.disc(at, radius, colour, opacity);
+}
+
+/// A network on which a prediction is tested: dark, and as large as `count` of them allow.
+pub(super) fn held_out(scene: &mut Scene, at: At, count: usize) {
+    trial(scene, at, ramp(0.75), count);
+}
+
+/// A network to which a prediction was fitted: a small grey dot.
+pub(super) fn fitted(scene: &mut Scene, at: At) {
+    scene.disc(at, 2.25, GREY, 0.6);
+}
+
+/// Where predictions are right.
+pub(super) fn agreement(scene: &mut Scene, points: Vec<At>) {
+    scene.line(points, 1.0, INK);
 }
 
 fn outline(scene: &mut Scene, Rect { left, top, right, bottom }: Rect, colour: Colour) {

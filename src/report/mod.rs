@@ -23,6 +23,7 @@ mod panel;
 mod pareto_plot;
 mod progress_plot;
 mod reference_lane;
+mod scatter_plot;
 mod scene;
 mod table;
 mod widths_plot;
@@ -38,6 +39,7 @@ pub use network_drawing::{DrawnLatency, DrawnLayer, LatencyBasis, NetworkDrawing
 pub use number::fixed;
 pub use pareto_plot::{FrontPoint, ParetoPlot, Point, Reference};
 pub use progress_plot::{ProgressPlot, ProgressTrial};
+pub use scatter_plot::ScatterPlot;
 pub use scene::Scene;
 pub use table::{Align, Table};
 pub use widths_plot::{LayerWidths, WidthsPlot};
