@@ -128,6 +128,9 @@ impl SearchRun<'_> {
             trials: self.options.trials,
             finals: self.options.finals,
         });
+        if let Some(message) = self.bounds_of_another_space() {
+            self.observer.notify(&Event::Warning { message });
+        }
         if dropped_bytes > 0 {
             let message = format!(
                 "the journal ended in the middle of a line; its last {dropped_bytes} bytes were dropped and that trial is run again"
@@ -138,6 +141,18 @@ impl SearchRun<'_> {
             let trials = records.iter().filter(|r| matches!(r, Record::Trial(_))).count();
             self.observer.notify(&Event::Resumed { trials, finals: records.len() - trials });
         }
+    }
+
+    /// A warning where a budget is to hold by the errors of networks that are none of this space.
+    fn bounds_of_another_space(&self) -> Option<String> {
+        let (Bounds::Held(_), table, space) = (self.bounds, self.table, &self.space.name) else {
+            return None;
+        };
+        let validated_on = table.header.entries.get("space").filter(|name| *name != space)?;
+        Some(format!(
+            "{} was validated on networks of {validated_on}: how far those of {space} may be off is not known as surely",
+            table.name
+        ))
     }
 
     fn summary(&self, problem: &LatencyProblem<'_>) -> Vec<String> {

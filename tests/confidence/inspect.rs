@@ -122,8 +122,10 @@ fn a_layer_of_several_rows_counts_those_that_are_not_in_the_table() {
          conv,32,32,3,8,3,2,relu,0.5,0.01\ndepthwise,16,16,24,24,3,1,hswish,0.25,0.02\nadd,16,16,8,8,,,,0.02,\n"
     );
     // Expansions to all but the hidden width, and projections from it.
-    for (c_in, c_out) in [(8, 16), (8, 32), (8, 40), (16, 8), (32, 8), (24, 8), (16, 32), (32, 16), (8, 8), (16, 16), (32, 32)] {
-        table += &format!("conv,16,16,{c_in},{c_out},1,1,{},{},\n", "relu", 0.01 + 0.001 * f64::from(c_in * c_out));
+    for (c_in, c_out) in
+        [(8, 16), (8, 32), (8, 40), (16, 8), (32, 8), (24, 8), (16, 32), (32, 16), (8, 8), (16, 16), (32, 32)]
+    {
+        table += &format!("conv,16,16,{c_in},{c_out},1,1,relu,{},\n", 0.01 + 0.001 * f64::from(c_in * c_out));
     }
     place.write("t.csv", &table);
     place.write(
@@ -134,5 +136,8 @@ fn a_layer_of_several_rows_counts_those_that_are_not_in_the_table() {
     let text = stdout(inspect(&place, &["n.toml", "--target", "t.csv"]));
     let block = text.lines().find(|line| line.starts_with("blocks.0")).expect("a block");
     assert!(block.ends_with("1 of 4 interpolated; 2 of 4 row, other activation"), "{text}");
-    assert!(text.lines().any(|line| line.starts_with("stem ") && line.contains("0.500 \u{b1} 0.010 ms")), "{text}");
+    assert!(
+        text.lines().any(|line| line.starts_with("stem ") && line.contains("0.500 \u{b1} 0.010 ms")),
+        "{text}"
+    );
 }

@@ -66,10 +66,16 @@ fn the_result_and_its_controls_hold_the_budget_by_their_bounds() {
     let held = "budget 5.5ms, held with 95 % by predictions up to 4.92 ms (60 networks)";
     assert!(stderr.contains(&format!("{held}; ")), "{stderr}");
     assert!(stdout.contains(&format!("({held}) in ")), "{stdout}");
-    assert!(stdout.contains("at most: the measured latency, with 95 % confidence, from 60 networks"), "{stdout}");
+    assert!(
+        stdout.contains("at most: the measured latency, with 95 % confidence, from 60 networks"),
+        "{stdout}"
+    );
 
     let summary = json(&place, "held/derived/summary.json");
-    assert_eq!((&summary["budget"], number(&summary["bounds"]["held"], "upper")), (&"5.5ms".into(), UPPER_95));
+    assert_eq!(
+        (&summary["budget"], number(&summary["bounds"]["held"], "upper")),
+        (&"5.5ms".into(), UPPER_95)
+    );
     let results = summary["results"].as_array().expect("results");
     assert!(results.len() > 3, "seed, result and controls, not {}", results.len());
     for result in results {
@@ -79,7 +85,10 @@ fn the_result_and_its_controls_hold_the_budget_by_their_bounds() {
         assert!(stdout.contains(&format!("{upper:.2} ms")), "{stdout}");
     }
     // Nothing is left of the budget that the widths could use: the bound of the seed was far above it.
-    assert!(number(&results[0], "cost_upper") > 1.1 * BUDGET_MS && number(&results[1], "cost_upper") > 0.9 * BUDGET_MS);
+    assert!(
+        number(&results[0], "cost_upper") > 1.1 * BUDGET_MS
+            && number(&results[1], "cost_upper") > 0.9 * BUDGET_MS
+    );
     let bound = &json(&place, "held/model.json")["latency"]["bound"];
     assert_eq!((number(bound, "ms"), number(bound, "confidence")), (number(&results[1], "cost_upper"), 0.95));
 
@@ -120,7 +129,10 @@ fn budgets_that_are_met_or_out_of_reach_are_judged_by_bounds() {
         assert!(!place.path("run").exists(), "a run folder was made");
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
     };
-    assert_says(&said_of("100ms", 0), &[" ms with 95 % confidence, which is within the budget of 100ms: nothing to do"]);
+    assert_says(
+        &said_of("100ms", 0),
+        &[" ms with 95 % confidence, which is within the budget of 100ms: nothing to do"],
+    );
     assert_says(
         &said_of("1ms", 3),
         &[
@@ -137,7 +149,10 @@ fn a_confidence_needs_a_latency_and_a_validated_table() {
     let madds = said(adapt(&place, "run", &["--confidence", "0.95", "--budget", "1M-madds"]), 2);
     assert_says(&madds, &["--confidence can't be used with a budget of 1M-madds", "give a budget in ms"]);
     let plain = said(adapt(&place, "run", &["--confidence", "0.95", "--target", "pixel-latency.csv"]), 1);
-    assert_says(&plain, &["pixel-latency.csv was not validated", "mbn-latency validate --target pixel-latency.csv"]);
+    assert_says(
+        &plain,
+        &["pixel-latency.csv was not validated", "mbn-latency validate --target pixel-latency.csv"],
+    );
     let mut tabular = place.command(env!("CARGO_BIN_EXE_mbn-netadapt"));
     tabular.args(["--tabular", "t.csv", "--groups", "a", "--score", "b", "--cost", "c"]);
     tabular.args(["--budget", "50%", "--confidence", "0.95"]);

@@ -21,7 +21,9 @@ fn place(networks: u32) -> Place {
 /// A search on the validated table under the budget.
 fn search(place: &Place, out: &str, more: &[&str]) -> Command {
     let mut command = place.search(out);
-    command.args(["--target", "validated.csv", "--budget", BUDGET, "--trials", "20", "--finals", "1"]).args(more);
+    command
+        .args(["--target", "validated.csv", "--budget", BUDGET, "--trials", "20", "--finals", "1"])
+        .args(more);
     command
 }
 
@@ -81,8 +83,15 @@ fn what_was_done_is_said_at_the_start_in_the_files_and_at_the_end() {
         stderr.contains("budget 6.8 ms, held with 95 % by predictions up to 6.09 ms (60 networks), smallest"),
         "{stderr}"
     );
+    assert!(
+        stderr.contains("warning: validated.csv was validated on networks of v3_like: how far those of tiny"),
+        "{stderr}"
+    );
     assert!(stderr.lines().any(|line| line.contains("trial 0: ") && line.contains(" (at most ")), "{stderr}");
-    assert!(stdout.contains("at most: the measured latency, with 95 % confidence, from 60 networks"), "{stdout}");
+    assert!(
+        stdout.contains("at most: the measured latency, with 95 % confidence, from 60 networks"),
+        "{stdout}"
+    );
     let run_toml = std::fs::read_to_string(place.path("run/run.toml")).expect("options");
     assert!(run_toml.contains("budget = \"6.8ms\"\nconfidence = 0.95\n"), "{run_toml}");
     // What the reward aims at is a prediction, too.
@@ -141,7 +150,8 @@ fn a_validated_table_changes_no_search_without_a_confidence() {
     let plain = trials(&place, "plain");
     assert!(plain.iter().all(|trial| trial.get("latency_upper_ms").is_none()));
     assert_eq!(without_bounds(told), plain);
-    let column_of = |file| rows(&place, file).iter().map(|row| column(row, "latency_upper_ms").to_owned()).collect();
+    let column_of =
+        |file| rows(&place, file).iter().map(|row| column(row, "latency_upper_ms").to_owned()).collect();
     let empty: Vec<String> = column_of("plain/derived/trials.csv");
     assert!(empty.iter().all(String::is_empty));
     let full: Vec<String> = column_of("told/derived/trials.csv");
@@ -157,10 +167,15 @@ fn a_budget_out_of_reach_names_the_smallest_bound() {
     let budget = format!("{}ms", 1.05 * smallest);
     let text = said(search(&place, "run", &["--budget", &budget, "--confidence", "0.9"]), 3);
     let bound = (100.0 * UPPER_90 * smallest).ceil() / 100.0;
-    let reason = format!("no network of this space meets a budget of {budget}, held with 90 % by predictions up to");
-    let smallest =
-        format!("the smallest reachable latency is {smallest:.2} ms, at most {bound:.2} ms with 90 % confidence");
-    assert_says(&text, &[&reason, &smallest, "raise the budget, ask for less confidence, or widen the space"]);
+    let reason =
+        format!("no network of this space meets a budget of {budget}, held with 90 % by predictions up to");
+    let smallest = format!(
+        "the smallest reachable latency is {smallest:.2} ms, at most {bound:.2} ms with 90 % confidence"
+    );
+    assert_says(
+        &text,
+        &[&reason, &smallest, "raise the budget, ask for less confidence, or widen the space"],
+    );
     assert!(!place.path("run").exists(), "a run folder was made");
     let enough = format!("{bound}ms");
     let run = ["--budget", &enough, "--confidence", "0.9", "--trials", "1", "--finals", "0"];

@@ -188,6 +188,7 @@ mod in_tract {
         assert_eq!(place.read("t.csv"), raw);
         assert_eq!(place.read("r/networks.csv").lines().count(), 31);
         assert!(place.read("r/validation.json").contains("kendall_tau"));
+        assert_eq!(place.path("r/validation.svg").exists(), cfg!(feature = "train"));
 
         let (code, _, told) = place.run(&[&validate[..], &QUICK].concat());
         assert_eq!(code, Some(0), "{told}");

@@ -58,6 +58,24 @@ impl ValidationReport {
                 .into_diagnostic()
                 .wrap_err_with(|| format!("cannot write {}", path.display()))?;
         }
+        self.draw(folder)
+    }
+
+    #[cfg(feature = "train")]
+    fn draw(&self, folder: &Path) -> Result<(), Report> {
+        let plot = crate::report::ScatterPlot {
+            title: format!("Latency of whole networks, predicted from {}", file_name(&self.table)),
+            subtitle: format!("{}, networks of {}", self.device, self.space),
+            networks: self.networks.held_out.clone(),
+            fitted: self.networks.fitted.clone(),
+        };
+        plot.write(&folder.join("validation"))?;
+        Ok(())
+    }
+
+    /// Figures are left out of the program for phones and boards.
+    #[cfg(not(feature = "train"))]
+    fn draw(&self, _folder: &Path) -> Result<(), Report> {
         Ok(())
     }
 
@@ -70,6 +88,11 @@ impl ValidationReport {
         }
         text
     }
+}
+
+#[cfg(feature = "train")]
+fn file_name(path: &str) -> String {
+    Path::new(path).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn line(figures: &Figures) -> String {
