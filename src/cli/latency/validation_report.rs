@@ -69,7 +69,7 @@ impl ValidationReport {
             networks: self.networks.held_out.clone(),
             fitted: self.networks.fitted.clone(),
         };
-        plot.write(&folder.join("validation"))?;
+        plot.write(&folder.join("validation")).into_diagnostic()?;
         Ok(())
     }
 
