@@ -20,7 +20,7 @@ pub struct Overhead {
 }
 
 /// Passes whose medians are compared.
-const PASSES: Passes = Passes { warm_up: 10, timed: 61 };
+const PASSES: Passes = Passes { warm_up: 3, timed: 25 };
 
 /// How often they are, in turn; the calmest third of the turns counts.
 const TURNS: usize = 15;
