@@ -93,7 +93,8 @@ impl Reader<'_> {
         record: csv::Result<csv::StringRecord>,
     ) -> Result<Record, FileError> {
         let record = record.map_err(|error| self.csv.error(&error))?;
-        let place = RowPlace { place: Place { csv: self.csv, columns, record: &record }, header: self.header };
+        let place =
+            RowPlace { place: Place { csv: self.csv, columns, record: &record }, header: self.header };
         let raw: RawRow = place.place.deserialize()?;
         Ok(Record {
             line: place.place.line(),

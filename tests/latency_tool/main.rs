@@ -1,5 +1,7 @@
 //! `mbn-latency` as people run it.
 
+mod transfer;
+
 use assert_cmd::Command;
 use rstest::rstest;
 use tempfile::TempDir;
@@ -21,10 +23,10 @@ expanded_conv-input:112x112x16-output:56x56x24-expand:3-kernel:3-stride:2-idskip
 ";
 
 /// A folder with these files.
-struct Place(TempDir);
+pub(crate) struct Place(TempDir);
 
 impl Place {
-    fn with(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
         let place = Self(TempDir::new().expect("temporary folder"));
         for (name, text) in files {
             std::fs::write(place.0.path().join(name), text).expect("disk");
@@ -33,7 +35,7 @@ impl Place {
     }
 
     /// Exit code, stdout and stderr of `mbn-latency`.
-    fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+    pub(crate) fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mbn-latency"));
         let output = command.env("NO_COLOR", "1").current_dir(self.0.path()).args(arguments).output();
         let output = output.expect("started");
@@ -43,13 +45,17 @@ impl Place {
         (output.status.code(), said, told)
     }
 
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.0.path().join(name)).expect("readable")
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).expect("readable")
     }
 }
 
 /// The words of a message, whatever its line breaks.
-fn words(said: &str) -> String {
+pub(crate) fn words(said: &str) -> String {
     said.split(|c: char| c.is_whitespace() || c == '│')
         .filter(|w| !w.is_empty())
         .collect::<Vec<_>>()
