@@ -5,7 +5,8 @@
 //! an estimate from rows that differ only in channels, otherwise an error
 //! that names what is missing. [`Calibration`] corrects the rows of a table by
 //! what whole networks took. [`audit`] looks for what is wrong or odd in a
-//! table, [`foreign`] reads the tables of others.
+//! table, [`foreign`] reads the tables of others,
+//! [`Transfer`] makes that of a new device from that of another.
 
 pub mod audit;
 mod bounds;
@@ -20,6 +21,7 @@ mod predict;
 mod read;
 mod shipped;
 mod table;
+mod transfer;
 mod validation;
 mod write;
 
@@ -33,5 +35,8 @@ pub use header::TableHeader;
 pub use predict::{MissingRows, Prediction, RowSource, SpanLatency, UnitLatency};
 pub use shipped::{LATENCY_TABLES, load, load_measured};
 pub use table::{LatencyTable, Row};
+pub use transfer::{
+    Candidates, Measurement, Measurements, Proposal, ProposalError, Transfer, TransferError, propose,
+};
 pub use validation::{Comparison, Figures, kendall_tau};
 pub use write::{TableRow, table_text, with_entries};

@@ -1,6 +1,7 @@
 //! `mbn-latency` as people run it.
 
 mod measuring;
+mod transfer;
 
 use assert_cmd::Command;
 use rstest::rstest;
@@ -23,10 +24,10 @@ expanded_conv-input:112x112x16-output:56x56x24-expand:3-kernel:3-stride:2-idskip
 ";
 
 /// A folder with these files.
-struct Place(TempDir);
+pub(crate) struct Place(TempDir);
 
 impl Place {
-    fn with(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
         let place = Self(TempDir::new().expect("temporary folder"));
         for (name, text) in files {
             std::fs::write(place.0.path().join(name), text).expect("disk");
@@ -73,7 +74,7 @@ impl Place {
 }
 
 /// The words of a message, whatever its line breaks.
-fn words(said: &str) -> String {
+pub(crate) fn words(said: &str) -> String {
     said.split(|c: char| c.is_whitespace() || c == '│')
         .filter(|w| !w.is_empty())
         .collect::<Vec<_>>()

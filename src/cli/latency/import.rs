@@ -1,11 +1,12 @@
 //! `mbn-latency import`: a table of another project in the one format.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use miette::{Diagnostic, Report};
 
 use super::check::{plural, summary};
+use super::header_args::{Header, HeaderArgs, NotTold, names};
 use super::out::Out;
 use crate::cli::output::print;
 use crate::cli::{Exit, NetworkArgs};
@@ -34,24 +35,8 @@ pub(super) struct ImportArgs {
     /// Replace a file that is there
     #[arg(long)]
     force: bool,
-    /// The device that was measured, such as "Google Pixel 1, CPU"
-    #[arg(long, value_name = "NAME")]
-    device: Option<String>,
-    /// Threads that it computed with, or `unknown`
-    #[arg(long, value_name = "N", value_parser = threads)]
-    threads: Option<String>,
-    /// Type of the numbers, such as float32 or int8
-    #[arg(long, value_name = "TYPE")]
-    precision: Option<String>,
-    /// Images in a batch
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    batch: Option<u32>,
-    /// Where the numbers come from: project, file, revision
-    #[arg(long, value_name = "TEXT")]
-    source: Option<String>,
-    /// The licence of the numbers
-    #[arg(long, value_name = "TEXT")]
-    licence: Option<String>,
+    #[command(flatten)]
+    header: HeaderArgs,
     /// The network that was profiled, a file or a reference network (tflite-profile)
     #[arg(long, value_name = "NETWORK")]
     network: Option<String>,
@@ -59,20 +44,9 @@ pub(super) struct ImportArgs {
     change: NetworkArgs,
 }
 
-fn threads(text: &str) -> Result<String, String> {
-    match text.parse::<u32>() {
-        Ok(count) if count > 0 => Ok(count.to_string()),
-        _ if text == "unknown" => Ok("not stated by the source".to_owned()),
-        _ => Err("give the number of threads, or `unknown`".to_owned()),
-    }
-}
-
 /// Why a table was not imported.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum ImportError {
-    #[error("{files} {do_not} tell {what}")]
-    #[diagnostic(help("add {flags}"))]
-    NotTold { files: String, do_not: &'static str, what: String, flags: String },
     #[error("{count} files are given, but a {format} is one file")]
     #[diagnostic(help("import one file at a time"))]
     SeveralFiles { format: ForeignFormat, count: usize },
@@ -107,32 +81,12 @@ fn read(args: &ImportArgs) -> Result<ForeignTable, Report> {
     Ok(table)
 }
 
-type Header = Vec<(&'static str, String)>;
-
 /// The lines that a table must have and those that are known.
-fn header(args: &ImportArgs, table: &ForeignTable) -> Result<Header, Report> {
+fn header(args: &ImportArgs, table: &ForeignTable) -> Result<Header, NotTold> {
     let asked = args.change.resolution.map(|side| vec![side]);
     let sides = asked.unwrap_or_else(|| table.resolutions.clone());
     let sides = (!sides.is_empty()).then(|| list(&sides));
-    let stated = [
-        ("device", args.device.clone(), "--device NAME"),
-        ("threads", args.threads.clone(), "--threads N"),
-        ("precision", args.precision.clone(), "--precision TYPE"),
-        ("batch", args.batch.map(|batch| batch.to_string()), "--batch N"),
-        ("resolution", sides, "--resolution PIXELS"),
-    ];
-    let missing: Vec<_> = stated.iter().filter(|(_, value, _)| value.is_none()).collect();
-    if !missing.is_empty() {
-        let join = |words: Vec<&str>| words.join(", ");
-        return Err(ImportError::NotTold {
-            files: args.files.join(", "),
-            do_not: if args.files.len() == 1 { "does not" } else { "do not" },
-            what: join(missing.iter().map(|(key, ..)| *key).collect()),
-            flags: join(missing.iter().map(|(.., flag)| *flag).collect()),
-        }
-        .into());
-    }
-    let mut header: Header = stated.into_iter().filter_map(|(key, value, _)| Some((key, value?))).collect();
+    let mut header = args.header.required(&args.files, sides)?;
     header.extend(known(args, table));
     Ok(header)
 }
@@ -145,22 +99,14 @@ fn known(args: &ImportArgs, table: &ForeignTable) -> Header {
         ("ignores", table.ignores_activation.then(|| "activation".to_owned())),
         ("method", Some(table.method.to_owned())),
         ("note", (!table.left_out.is_empty()).then_some(note)),
-        ("source", Some(args.source.clone().unwrap_or_else(|| names(&args.files)))),
-        ("licence", Some(args.licence.clone().unwrap_or_else(|| "not stated".to_owned()))),
+        ("source", Some(args.header.source.clone().unwrap_or_else(|| names(&args.files)))),
+        ("licence", Some(args.header.licence.clone().unwrap_or_else(|| "not stated".to_owned()))),
     ];
     entries.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
 fn list(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// Names without their folders, which mean nothing elsewhere.
-fn names(files: &[String]) -> String {
-    let name = |file: &String| {
-        Path::new(file).file_name().map_or(file.clone(), |name| name.to_string_lossy().into_owned())
-    };
-    files.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn report(table: &ForeignTable, summary: &str, name: &str) -> String {

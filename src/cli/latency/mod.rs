@@ -1,6 +1,7 @@
 //! `mbn-latency`: work on latency tables.
 
 mod check;
+mod header_args;
 mod import;
 mod measure;
 mod out;
@@ -8,6 +9,8 @@ mod plan;
 mod progress;
 mod remote;
 mod runtime_args;
+mod transfer;
+mod transfer_report;
 mod validate;
 mod validation_report;
 
@@ -18,8 +21,8 @@ use super::Exit;
 use super::exit::finish;
 use crate::terminal::say;
 
-/// Plan, measure, validate and check latency tables, and bring those of others into
-/// the one format.
+/// Plan, measure, validate and check latency tables, bring those of others into the
+/// one format, and transfer them to other devices.
 #[derive(Debug, Parser)]
 #[command(
     name = "mbn-latency",
@@ -31,7 +34,10 @@ use crate::terminal::say;
   mbn-latency check pixel-latency.csv
   mbn-latency import --format ofa 160_lookup_table.yaml 224_lookup_table.yaml \\
       --device \"Galaxy Note 10, CPU\" --threads unknown --precision float32 --batch 1 \\
-      --out note10.csv"
+      --out note10.csv
+  mbn-latency transfer --from pixel-latency.csv --measurements my-phone.csv \\
+      --device \"My phone, one big core\" --threads 1 --precision float32 --batch 1 \\
+      --out my-phone-table.csv"
 )]
 pub struct LatencyArgs {
     #[command(subcommand)]
@@ -45,6 +51,7 @@ enum Command {
     Validate(Box<validate::ValidateArgs>),
     Check(check::CheckArgs),
     Import(Box<import::ImportArgs>),
+    Transfer(Box<transfer::TransferArgs>),
 }
 
 /// Runs the command.
@@ -55,6 +62,7 @@ pub fn run(args: &LatencyArgs) -> Exit {
         Command::Validate(args) => validate::run(args),
         Command::Check(args) => check::run(args),
         Command::Import(args) => import::run(args),
+        Command::Transfer(args) => transfer::run(args),
     })
 }
 

@@ -29,6 +29,9 @@ pub(super) use text::parse_held_out;
 use super::Row;
 use crate::graph::{LatencyUnit, UnitKind};
 
+/// What a constant that takes all of the base row may be beyond it, because a table keeps so many digits.
+const ROUNDING_MS: f64 = 1e-6;
+
 /// What shares a factor: the units of a kind, or those of them whose input map has a certain side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term {
@@ -95,14 +98,29 @@ impl Calibration {
     pub fn base(&self, measured: Option<Row>) -> Result<Option<Row>, NegativeBase> {
         let base_ms = measured.map_or(0.0, |row| row.latency_ms);
         let latency_ms = base_ms + self.constant_ms;
-        if latency_ms < 0.0 {
+        if latency_ms < -ROUNDING_MS {
             return Err(NegativeBase { base_ms, constant_ms: self.constant_ms });
         }
+        let latency_ms = latency_ms.max(0.0);
         let constant = Row { latency_ms, stddev_ms: None, activation: None };
         Ok(match measured {
             Some(row) => Some(Row { latency_ms, ..row }),
             None => (latency_ms > 0.0).then_some(constant),
         })
+    }
+
+    /// Both corrections in one, `first` before this one: what corrects the rows of a table whose corrected rows this
+    /// calibration was fitted to.
+    #[must_use]
+    pub fn after(&self, first: &Self) -> Self {
+        let terms = self.factors.keys().chain(first.factors.keys());
+        let both = |term: &Term| (*term, self.factor_of(*term) * first.factor_of(*term));
+        Self {
+            constant_ms: self.constant_ms + first.constant_ms,
+            all: self.all * first.all,
+            factors: terms.map(both).collect(),
+        }
+        .rounded()
     }
 
     /// Latency in ms of a network with these sums of measured rows.

@@ -1,0 +1,83 @@
+//! What a table must say of its device and files of others do not tell.
+
+use std::path::Path;
+
+use clap::Args;
+use miette::Diagnostic;
+
+/// The header of a table, where no file states it.
+#[derive(Debug, Clone, Args)]
+pub(super) struct HeaderArgs {
+    /// The device that was measured, such as "Google Pixel 1, CPU"
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+    /// Threads that it computed with, or `unknown`
+    #[arg(long, value_name = "N", value_parser = threads)]
+    threads: Option<String>,
+    /// Type of the numbers, such as float32 or int8
+    #[arg(long, value_name = "TYPE")]
+    precision: Option<String>,
+    /// Images in a batch
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// Where the numbers come from: project, file, revision
+    #[arg(long, value_name = "TEXT")]
+    pub(super) source: Option<String>,
+    /// The licence of the numbers
+    #[arg(long, value_name = "TEXT")]
+    pub(super) licence: Option<String>,
+}
+
+fn threads(text: &str) -> Result<String, String> {
+    match text.parse::<u32>() {
+        Ok(count) if count > 0 => Ok(count.to_string()),
+        _ if text == "unknown" => Ok("not stated by the source".to_owned()),
+        _ => Err("give the number of threads, or `unknown`".to_owned()),
+    }
+}
+
+/// Keys and values of header lines.
+pub(super) type Header = Vec<(&'static str, String)>;
+
+/// Something that a table must state was not told.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{files} {do_not} tell {what}")]
+#[diagnostic(help("add {flags}"))]
+pub(super) struct NotTold {
+    files: String,
+    do_not: &'static str,
+    what: String,
+    flags: String,
+}
+
+impl HeaderArgs {
+    /// The lines that a table must have, of whose files these do not tell them; `sides` are those of the images.
+    pub(super) fn required(&self, files: &[String], sides: Option<String>) -> Result<Header, NotTold> {
+        let stated = [
+            ("device", self.device.clone(), "--device NAME"),
+            ("threads", self.threads.clone(), "--threads N"),
+            ("precision", self.precision.clone(), "--precision TYPE"),
+            ("batch", self.batch.map(|batch| batch.to_string()), "--batch N"),
+            ("resolution", sides, "--resolution PIXELS"),
+        ];
+        let missing: Vec<_> = stated.iter().filter(|(_, value, _)| value.is_none()).collect();
+        if missing.is_empty() {
+            return Ok(stated.into_iter().filter_map(|(key, value, _)| Some((key, value?))).collect());
+        }
+        let join = |words: Vec<&str>| words.join(", ");
+        Err(NotTold {
+            files: files.join(", "),
+            do_not: if files.len() == 1 { "does not" } else { "do not" },
+            what: join(missing.iter().map(|(key, ..)| *key).collect()),
+            flags: join(missing.iter().map(|(.., flag)| *flag).collect()),
+        })
+    }
+}
+
+/// Names of files without their folders, which mean nothing elsewhere.
+pub(super) fn names(files: &[String]) -> String {
+    let name = |file: &String| {
+        Path::new(file).file_name().map_or(file.clone(), |name| name.to_string_lossy().into_owned())
+    };
+    files.iter().map(name).collect::<Vec<_>>().join(", ")
+}
