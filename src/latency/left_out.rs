@@ -23,7 +23,6 @@ impl LatencyTable {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::latency::load;
 
     #[test]
