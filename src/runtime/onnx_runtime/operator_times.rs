@@ -38,7 +38,7 @@ pub fn read(trace: &str, passes: Passes) -> Result<Profile, TraceError> {
         .filter_map(|event| Some((event.name.strip_suffix("_kernel_time")?, microseconds(event.dur))))
         .collect();
     let all = passes.warm_up + passes.timed;
-    if operators.is_empty() || operators.len() % all > 0 {
+    if operators.is_empty() || !operators.len().is_multiple_of(all) {
         return Err(TraceError::Incomplete { events: operators.len(), passes: all });
     }
     let by_pass: Vec<_> = operators.chunks_exact(operators.len() / all).skip(passes.warm_up).collect();
