@@ -58,8 +58,9 @@ mod tests {
     #[test]
     fn weights_have_the_spread_that_they_are_to_start_with() {
         let graph = LayerGraph::lower(&spec::load("mobilenet_v2").expect("shipped"));
-        let values = &graph.initial_values(1)["head.conv.weight"];
-        let (_, parameter) = graph.parameters().find(|(path, _)| path == "head.conv.weight").expect("a head");
+        let values = &graph.initial_values(1)["head.0.conv.weight"];
+        let (_, parameter) =
+            graph.parameters().find(|(path, _)| path == "head.0.conv.weight").expect("a head");
         let Initial::Normal(stddev) = parameter.initial else { panic!("a kernel is drawn") };
         let squares: f64 = values.iter().map(|&value| f64::from(value).powi(2)).sum();
         assert!(((squares / values.len() as f64).sqrt() / stddev - 1.0).abs() < 0.01);

@@ -100,8 +100,8 @@ mod tests {
         let text = plan().to_toml();
         let refused =
             |from: &str, to: &str| Plan::from_toml("plan.toml", &text.replacen(from, to, 1)).unwrap_err();
-        let block = refused("  \"conv_k3", "  \"cnv_k3");
-        assert!(block.to_string().starts_with("plan.toml:7:3: `cnv_k3"), "{block}");
+        let block = refused("blocks = [\n  \"", "blocks = [\n  \"x");
+        assert!(block.to_string().starts_with("plan.toml:7:3: `x"), "{block}");
         assert!(refused("ratio = 1.5", "ratio = 0.5").to_string().contains("plan.toml:3:9: a ratio"));
         assert!(refused("ratio", "ration").to_string().contains("unknown field `ration`"));
     }
