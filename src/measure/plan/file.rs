@@ -101,7 +101,7 @@ mod tests {
         let refused =
             |from: &str, to: &str| Plan::from_toml("plan.toml", &text.replacen(from, to, 1)).unwrap_err();
         let block = refused("blocks = [\n  \"", "blocks = [\n  \"x");
-        assert!(block.to_string().starts_with("plan.toml:7:3: `x"), "{block}");
+        assert!(block.to_string().starts_with("plan.toml:8:3: `x"), "{block}");
         assert!(refused("ratio = 1.5", "ratio = 0.5").to_string().contains("plan.toml:3:9: a ratio"));
         assert!(refused("ratio", "ration").to_string().contains("unknown field `ration`"));
     }
