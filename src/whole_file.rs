@@ -69,10 +69,31 @@ pub fn read_whole_file(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+/// What the names of files begin with until they are whole.
+const UNFINISHED: &str = ".writing-";
+
+/// Removes what processes that were killed while they wrote have left in a folder and those within it. Nobody may be
+/// writing there.
+///
+/// # Errors
+/// The operating system's.
+pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_folder = entry.file_type()?.is_dir();
+        if is_folder {
+            remove_unfinished(&entry.path())?;
+        } else if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// A temporary file in `folder` with the permissions of an ordinary new file, not the private ones of a temporary one.
 fn beside(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
+    builder.prefix(UNFINISHED);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -104,6 +125,20 @@ mod tests {
         assert!(read_whole_file(folder.path()).is_err());
         #[cfg(unix)]
         assert!(read_whole_file(Path::new("/dev/zero")).is_err());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_all_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = |name: &str| folder.path().join(name);
+        std::fs::create_dir(inside("derived")).unwrap();
+        let unfinished = beside(&inside("derived")).unwrap().into_temp_path().keep().unwrap();
+        for name in ["run.toml", "derived/pareto.svg"] {
+            std::fs::write(inside(name), b"whole").unwrap();
+        }
+        remove_unfinished(folder.path()).unwrap();
+        assert!(!unfinished.exists());
+        assert!(inside("run.toml").exists() && inside("derived/pareto.svg").exists());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::options::Inputs;
 use crate::differences::differences;
 use crate::spec::ArchId;
-use crate::whole_file::write_whole_file;
+use crate::whole_file::{remove_unfinished, write_whole_file};
 
 /// A run folder could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum FolderError {
     /// Reading or writing failed.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// `read` or `write`.
+        /// `read`, `write` or `clean`.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -95,6 +95,11 @@ impl RunFolder {
         let (options_file, manifest_file) = (folder.file("run.toml"), folder.file("manifest.json"));
         if options_file.exists() && manifest_file.exists() {
             folder.check_same_run(options, inputs)?;
+            remove_unfinished(path).map_err(|source| FolderError::Io {
+                action: "clean",
+                path: path.to_owned(),
+                source,
+            })?;
         } else {
             folder.write_json("manifest.json", &Manifest::new(inputs, command))?;
             folder.write("run.toml", options.as_bytes())?;
