@@ -12,6 +12,19 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
+/// The median of values with weights above 0: the smallest of those up to which half of the weight lies; `None` of
+/// nothing.
+pub fn weighted_median(weighted: &[(f64, f64)]) -> Option<f64> {
+    let mut sorted = weighted.to_vec();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = sorted.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
+    let mut up_to_here = 0.0;
+    sorted.iter().find_map(|(value, weight)| {
+        up_to_here += weight;
+        (up_to_here >= half).then_some(*value)
+    })
+}
+
 /// Standard deviation of a normal distribution over its median absolute deviation.
 const STDDEV_OVER_MAD: f64 = 1.4826;
 
@@ -47,6 +60,13 @@ impl Robust {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn weights_count_as_repetitions() {
+        assert_eq!(weighted_median(&[(3.0, 1.0), (1.0, 1.0), (2.0, 5.0)]), Some(2.0));
+        assert_eq!(weighted_median(&[(3.0, 9.0), (1.0, 1.0), (2.0, 5.0)]), Some(3.0));
+        assert_eq!(weighted_median(&[]), None);
+    }
 
     #[test]
     fn one_wild_value_moves_neither() {

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{OnceLock, RwLock};
 
-use super::calibration::Calibration;
-use super::header::{TableHeader, entry_span};
+use super::header::TableHeader;
 use super::interpolate::{ChannelModel, FitError, Geometry, Sample, Structure};
 use super::predict::UnitLatency;
 use super::read::records;
@@ -68,7 +67,7 @@ impl LatencyTable {
         let header = TableHeader::parse(file, text)?;
         let (mut base, mut rows) = distinct_rows(file, text, &header)?;
         if let Some(calibration) = &header.calibration {
-            base = calibrated_base(file, text, calibration, base)?;
+            base = calibration.base(base);
             for (unit, row) in &mut rows {
                 *row = calibration.row(unit, *row);
             }
@@ -165,19 +164,6 @@ pub(super) fn geometry(family: &UnitFamily) -> Geometry {
         out_positions: family.height.div_ceil(stride) * family.width.div_ceil(stride),
         kernel: family.kernel,
     }
-}
-
-/// The base row with the calibration's constant.
-pub(super) fn calibrated_base(
-    file: &str,
-    text: &str,
-    calibration: &Calibration,
-    base: Option<Row>,
-) -> Result<Option<Row>, FileError> {
-    calibration.base(base).map_err(|error| {
-        FileError::at(file, text, entry_span(file, text, "calibration"), error.to_string())
-            .with_remedy("validate the table again: its calibration belongs to another base row")
-    })
 }
 
 type Rows = (Option<Row>, Vec<(LatencyUnit, Row)>);

@@ -6,57 +6,53 @@
 use std::collections::BTreeMap;
 
 use super::Summary;
+use super::calm::{Calm, Found};
 use crate::graph::LatencyUnit;
 
 /// An addition takes at least this long, whatever noise says: rows are above zero.
 const LEAST_MS: f64 = 1e-4;
 
-/// Times in ms of units, alone and with an addition behind them.
+/// What units take, alone and with an addition behind them.
 #[derive(Debug, Default)]
 pub struct Times {
-    alone: BTreeMap<LatencyUnit, Vec<f64>>,
+    alone: BTreeMap<LatencyUnit, Vec<Found>>,
     /// By unit and addition.
-    joined: BTreeMap<(LatencyUnit, LatencyUnit), Vec<f64>>,
+    joined: BTreeMap<(LatencyUnit, LatencyUnit), Vec<Found>>,
 }
 
 impl Times {
-    /// Adds times of a unit with its addition.
-    pub fn add(
-        &mut self,
-        unit: LatencyUnit,
-        addition: Option<LatencyUnit>,
-        times: impl Iterator<Item = f64>,
-    ) {
+    /// Adds what a unit took with its addition.
+    pub fn add(&mut self, unit: LatencyUnit, addition: Option<LatencyUnit>, found: Found) {
         match addition {
-            Some(addition) => self.joined.entry((unit, addition)).or_default().extend(times),
-            None => self.alone.entry(unit).or_default().extend(times),
+            Some(addition) => self.joined.entry((unit, addition)).or_default().push(found),
+            None => self.alone.entry(unit).or_default().push(found),
         }
     }
 
-    /// What the times say of each unit and each addition, with a clock that ticks every `tick_ms`.
-    pub fn summaries(&self, tick_ms: f64) -> BTreeMap<LatencyUnit, Summary> {
-        let mut found: BTreeMap<LatencyUnit, Summary> = BTreeMap::new();
-        for (unit, times) in &self.alone {
-            found.extend(Summary::of(times, tick_ms).map(|summary| (*unit, summary)));
+    /// What the times at calm moments say of each unit and each addition.
+    pub fn summaries(&self, calm: &Calm) -> BTreeMap<LatencyUnit, Summary> {
+        let mut summaries: BTreeMap<LatencyUnit, Summary> = BTreeMap::new();
+        for (unit, found) in &self.alone {
+            summaries.extend(Summary::of(&calm.keep(found)).map(|summary| (*unit, summary)));
         }
+        let joined: Vec<_> = self.joined.iter().map(|(units, found)| (units, calm.keep(found))).collect();
         let mut differences: BTreeMap<LatencyUnit, Vec<f64>> = BTreeMap::new();
-        for ((unit, addition), times) in &self.joined {
-            if let (Some(joined), Some(alone)) = (Summary::of(times, tick_ms), found.get(unit)) {
+        for ((unit, addition), times) in &joined {
+            if let (Some(joined), Some(alone)) = (Summary::of(times), summaries.get(unit)) {
                 differences.entry(*addition).or_default().push(joined.median_ms - alone.median_ms);
             }
         }
         for (addition, differences) in differences {
-            found
-                .extend(Summary::of(&differences, 0.0).map(|summary| (addition, summary.at_least(LEAST_MS))));
+            summaries.extend(Summary::of(&differences).map(|summary| (addition, summary.at_least(LEAST_MS))));
         }
-        for ((unit, addition), times) in &self.joined {
-            let addition_ms = found.get(addition).map_or(0.0, |summary| summary.median_ms);
-            let alone = times.iter().map(|time| (time - addition_ms).max(LEAST_MS)).collect::<Vec<_>>();
-            if let (false, Some(summary)) = (found.contains_key(unit), Summary::of(&alone, tick_ms)) {
-                found.insert(*unit, summary);
+        for ((unit, addition), times) in joined {
+            let addition_ms = summaries.get(addition).map_or(0.0, |summary| summary.median_ms);
+            let alone: Vec<f64> = times.iter().map(|time| (time - addition_ms).max(LEAST_MS)).collect();
+            if let (false, Some(summary)) = (summaries.contains_key(unit), Summary::of(&alone)) {
+                summaries.insert(*unit, summary);
             }
         }
-        found
+        summaries
     }
 }
 
@@ -77,12 +73,15 @@ mod tests {
         let ((first, addition), (second, _)) = (on_80[0], on_80[2]);
         let other = joined.iter().find(|(_, addition)| addition.c_in == 112).copied().unwrap();
         let mut times = Times::default();
-        times.add(first, None, [1.0, 1.0].into_iter());
-        times.add(second, None, [2.0].into_iter());
-        times.add(first, Some(addition), [1.1].into_iter());
-        times.add(second, Some(addition), [2.3].into_iter());
-        times.add(other.0, Some(other.1), [0.7].into_iter());
-        let found = times.summaries(0.0);
+        let mut add = |unit, addition, ms: &[f64]| {
+            ms.iter().for_each(|ms| times.add(unit, addition, Found { sentinel_ms: 1.0, ms: *ms }));
+        };
+        add(first, None, &[1.0, 1.0]);
+        add(second, None, &[2.0]);
+        add(first, Some(addition), &[1.1]);
+        add(second, Some(addition), &[2.3]);
+        add(other.0, Some(other.1), &[0.7]);
+        let found = times.summaries(&Calm::of(&[1.0]));
         let ms = |unit: &LatencyUnit| found.get(unit).map(|summary| summary.median_ms);
         assert!((ms(&addition).unwrap() - 0.2).abs() < 1e-12);
         assert_eq!((ms(&first), ms(&other.0), ms(&other.1)), (Some(1.0), Some(0.7), None));

@@ -116,6 +116,7 @@ mod tests {
         let profile = Profile {
             operators: operators.iter().map(|(name, _)| (*name).to_owned()).collect(),
             passes: vec![operators.iter().map(|(_, us)| Duration::from_micros(*us)).collect()],
+            unwatched: Vec::new(),
         };
         let times = attribution.times(&profile);
         let named = attribution.parts().iter().zip(times).map(|(part, times)| {

@@ -3,11 +3,8 @@
 //! Whatever else a machine does makes a visit slower, never faster; where two cores share the units of one, by half, and
 //! for seconds or minutes. A small network of constant size, the sentinel, is timed before and after each visit. When
 //! all visits are made, those count in which it took about as long as it does at calm moments, and the calmest ones
-//! of a network that had none.
+//! of what had none.
 
-use std::collections::BTreeMap;
-
-use super::schedule::Visit;
 use super::session::{cannot, milliseconds};
 use super::{MeasureError, Model};
 use crate::robust::median;
@@ -45,11 +42,6 @@ impl Sentinel {
         Ok(sentinel)
     }
 
-    /// The network.
-    pub fn network(&self) -> &NetworkSpec {
-        &self.network
-    }
-
     /// Makes a visit. Returns what it found, and the slower of the sentinel's times before and after in ms.
     ///
     /// # Errors
@@ -71,24 +63,42 @@ impl Sentinel {
     }
 }
 
-/// The calm visits, and how many were not. Of each carrier at least a third of the visits count, the calmest.
-pub fn calm(visits: &[Visit]) -> (Vec<&Visit>, usize) {
-    let mut sentinel: Vec<f64> = visits.iter().map(|visit| visit.sentinel_ms).collect();
-    sentinel.sort_by(f64::total_cmp);
-    let limit_ms = CALM * sentinel.get(sentinel.len() / 4).copied().unwrap_or(f64::INFINITY);
-    let mut by_carrier: BTreeMap<usize, Vec<&Visit>> = BTreeMap::new();
-    for visit in visits {
-        by_carrier.entry(visit.carrier).or_default().push(visit);
+/// What was found at a moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found {
+    /// The sentinel's time then.
+    pub sentinel_ms: f64,
+    /// What something else took, in ms.
+    pub ms: f64,
+}
+
+/// Tells calm moments from others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Calm {
+    limit_ms: f64,
+}
+
+impl Calm {
+    /// By all times of the sentinel, in ms.
+    pub fn of(sentinel_ms: &[f64]) -> Self {
+        let mut sorted = sentinel_ms.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        Self { limit_ms: CALM * sorted.get(sorted.len() / 4).copied().unwrap_or(f64::INFINITY) }
     }
-    let mut calm = Vec::with_capacity(visits.len());
-    for mut visits in by_carrier.into_values() {
-        visits.sort_by(|a, b| a.sentinel_ms.total_cmp(&b.sentinel_ms));
-        let within = visits.iter().filter(|visit| visit.sentinel_ms <= limit_ms).count();
-        let least = visits.len().div_ceil(3);
-        calm.extend(visits.into_iter().take(within.max(least)));
+
+    /// Moments that were not calm.
+    pub fn disturbed(&self, sentinel_ms: &[f64]) -> usize {
+        sentinel_ms.iter().filter(|time| **time > self.limit_ms).count()
     }
-    let disturbed = sentinel.iter().filter(|time| **time > limit_ms).count();
-    (calm, disturbed)
+
+    /// What was found at calm moments, in ms, at least at the calmest third of all.
+    pub fn keep(&self, found: &[Found]) -> Vec<f64> {
+        let mut found = found.to_vec();
+        found.sort_by(|a, b| a.sentinel_ms.total_cmp(&b.sentinel_ms));
+        let within = found.iter().filter(|found| found.sentinel_ms <= self.limit_ms).count();
+        let least = found.len().div_ceil(3);
+        found.iter().take(within.max(least)).map(|found| found.ms).collect()
+    }
 }
 
 #[cfg(test)]
@@ -96,16 +106,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn disturbed_visits_count_only_where_there_are_no_others() {
-        let visit = |carrier, round, sentinel_ms| Visit { round, carrier, sentinel_ms, times: Vec::new() };
-        // The first carrier met calm moments but for one; the second never did.
-        let visits: Vec<Visit> = (0..6)
-            .map(|round| visit(0, round, if round == 2 { 1.5 } else { 1.0 }))
-            .chain((0..6).map(|round| visit(1, round, 1.6 + 0.01 * round as f64)))
-            .collect();
-        let (calm, disturbed) = calm(&visits);
-        let kept: Vec<_> = calm.iter().map(|visit| (visit.carrier, visit.round)).collect();
-        assert_eq!(kept, [(0, 0), (0, 1), (0, 3), (0, 4), (0, 5), (1, 0), (1, 1)]);
-        assert_eq!(disturbed, 7);
+    fn disturbed_moments_count_only_where_there_are_no_others() {
+        let found = |sentinel_ms, ms| Found { sentinel_ms, ms };
+        // The first thing met calm moments but for one; the second never did.
+        let first: Vec<Found> = (0..6).map(|i| found(if i == 2 { 1.5 } else { 1.0 }, f64::from(i))).collect();
+        let second: Vec<Found> = (0..6).map(|i| found(1.6 + 0.01 * f64::from(i), f64::from(i))).collect();
+        let sentinel: Vec<f64> = first.iter().chain(&second).map(|found| found.sentinel_ms).collect();
+        let calm = Calm::of(&sentinel);
+        assert_eq!(calm.keep(&first), [0.0, 1.0, 3.0, 4.0, 5.0]);
+        assert_eq!(calm.keep(&second), [0.0, 1.0]);
+        assert_eq!(calm.disturbed(&sentinel), 7);
+        assert!(Calm::of(&[]).keep(&[]).is_empty());
     }
 }

@@ -2,13 +2,12 @@
 
 use serde::Serialize;
 
-use crate::robust::Robust;
+use crate::robust::{Robust, median};
 
 /// What some times of a unit say.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Summary {
-    /// The median; of a clock that ticks coarsely, that of grouped data: within the tick that holds the middle, times
-    /// are taken to be spread evenly.
+    /// The median.
     pub median_ms: f64,
     /// Bounds of the median with a confidence of 95 % or more, by order statistics (Conover 1999, section 3.2): they
     /// hold for any distribution.
@@ -24,15 +23,15 @@ pub struct Summary {
 const OUTLIER_Z: f64 = 3.5;
 
 impl Summary {
-    /// Of at least one time, taken with a clock that ticks every `tick_ms` (0: as finely as needed).
-    pub fn of(times_ms: &[f64], tick_ms: f64) -> Option<Self> {
+    /// Of at least one time.
+    pub fn of(times_ms: &[f64]) -> Option<Self> {
         let robust = Robust::of(times_ms)?;
         let mut sorted = times_ms.to_vec();
         sorted.sort_by(f64::total_cmp);
         let count = sorted.len();
         let below = rank_below_median(count);
         Some(Self {
-            median_ms: grouped_median(&sorted, robust.median, tick_ms),
+            median_ms: robust.median,
             median_within_ms: [sorted[below], sorted[count - 1 - below]],
             stddev_ms: robust.stddev(),
             count,
@@ -47,6 +46,11 @@ impl Summary {
         Self { median_ms: self.median_ms.max(least_ms), median_within_ms: [low, high], ..self }
     }
 
+    /// Standard error of the median over the median, as if the times were normal.
+    pub fn relative_standard_error(&self) -> f64 {
+        (std::f64::consts::FRAC_PI_2 / self.count as f64).sqrt() * self.stddev_ms / self.median_ms
+    }
+
     /// Half the width of the median's bounds over the median.
     pub fn relative_error(&self) -> f64 {
         let [low, high] = self.median_within_ms;
@@ -54,15 +58,17 @@ impl Summary {
     }
 }
 
-/// The middle of sorted times whose median is `median`, which were rounded to multiples of `tick`.
-fn grouped_median(sorted: &[f64], median: f64, tick: f64) -> f64 {
-    let lower = median - tick / 2.0;
-    let below = sorted.partition_point(|time| *time < lower);
-    let within = sorted.partition_point(|time| *time < lower + tick) - below;
+/// The median of times that were taken with a clock that ticks every `tick_ms` (0: as finely as needed), as that of
+/// grouped data: within the tick that holds the middle, times are taken to be spread evenly. 0 of no times.
+pub fn grouped_median(times_ms: &[f64], tick_ms: f64) -> f64 {
+    let median = median(times_ms).unwrap_or_default();
+    let lower = median - tick_ms / 2.0;
+    let below = times_ms.iter().filter(|time| **time < lower).count();
+    let within = times_ms.iter().filter(|time| **time < lower + tick_ms).count() - below;
     if within == 0 {
         median
     } else {
-        lower + tick * (sorted.len() as f64 / 2.0 - below as f64) / within as f64
+        lower + tick_ms * (times_ms.len() as f64 / 2.0 - below as f64) / within as f64
     }
 }
 
@@ -100,22 +106,22 @@ mod tests {
     #[test]
     fn one_wild_time_is_flagged_and_changes_little() {
         let mut times: Vec<f64> = (0..20).map(|i| 1.0 + 0.001 * f64::from(i)).collect();
-        let calm = Summary::of(&times, 0.0).unwrap();
+        let calm = Summary::of(&times).unwrap();
         times[19] = 50.0;
-        let wild = Summary::of(&times, 0.0).unwrap();
+        let wild = Summary::of(&times).unwrap();
         assert_eq!((calm.outliers, wild.outliers, wild.count), (0, 1, 20));
         assert_eq!((calm.median_ms, calm.median_within_ms), (wild.median_ms, wild.median_within_ms));
         assert!(calm.relative_error() < 0.006);
-        assert_eq!(Summary::of(&[], 0.0), None);
+        assert_eq!(Summary::of(&[]), None);
     }
 
     /// 6.3 ticks are seen as 6 ticks in 70 of 100 cases and as 7 in the others.
     #[test]
     fn a_coarse_clock_tells_fractions_of_its_tick() {
         let times: Vec<f64> = (0..100).map(|i| if i % 10 < 7 { 6.0 } else { 7.0 }).collect();
-        let median = Summary::of(&times, 1.0).unwrap().median_ms;
+        let median = grouped_median(&times, 1.0);
         assert!((median - 6.214).abs() < 0.001, "{median}");
-        assert_eq!(Summary::of(&times, 0.0).unwrap().median_ms, 6.0);
-        assert_eq!(Summary::of(&[5.0, 6.0], 1e-9).unwrap().median_ms, 5.5);
+        assert_eq!(grouped_median(&times, 0.0), 6.0);
+        assert_eq!(grouped_median(&[5.0, 6.0], 1e-9), 5.5);
     }
 }

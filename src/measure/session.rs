@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::additions;
 use super::attribution::PartTimes;
-use super::calm::{Sentinel, calm};
+use super::calm::{Calm, Sentinel};
+use super::overhead::{self, Watched};
 use super::schedule::{Schedule, Times, Visit};
 use super::{Attribution, Carrier, MeasureError, Model, Overhead, Plan, Summary, Surrounding, carriers};
 use crate::graph::{LatencyUnit, LayerGraph};
@@ -20,7 +21,7 @@ use crate::spec::{BlockSpec, NetworkSpec};
 pub struct Settings {
     /// What surrounds a block.
     pub surrounding: Surrounding,
-    /// Visits of each carrier.
+    /// Rounds in which every block is visited.
     pub rounds: usize,
     /// Timed passes of a visit.
     pub passes: usize,
@@ -98,33 +99,39 @@ pub fn measure(
     journal: &Path,
     goes_on: Goes<'_>,
 ) -> Result<Option<Measured>, MeasureError> {
-    let subjects: Vec<Subject> =
-        carriers(plan, settings.surrounding, settings.seed).into_iter().map(Subject::new).collect();
+    let subjects: Vec<Vec<Subject>> = (0..settings.rounds)
+        .map(|round| carriers(plan, settings.surrounding, settings.seed, round))
+        .map(|carriers| carriers.into_iter().map(Subject::new).collect())
+        .collect();
     let measurement = Measurement {
         runtime: format!("{} {}", runtime.name(), runtime.version()),
         plan: plan.digest(),
         settings,
         program: env!("CARGO_PKG_VERSION"),
     };
-    let mut schedule = Schedule::open(journal, &measurement, subjects.len(), settings.rounds, settings.seed)?;
-    let all = subjects.len() * settings.rounds;
+    let counts: Vec<usize> = subjects.iter().map(Vec::len).collect();
+    let all = counts.iter().sum();
+    let mut schedule = Schedule::open(journal, &measurement, &counts, settings.seed)?;
     let mut sentinel = Sentinel::new(runtime)?;
     for (round, carrier) in schedule.to_come.clone() {
         let done = schedule.done.len();
         if !goes_on(Progress { done, all }) {
             return Ok(None);
         }
-        let (times, sentinel_ms) = sentinel.watch(|| visit(runtime, &subjects[carrier], settings.passes))?;
-        schedule.add(Visit { round, carrier, sentinel_ms, times })?;
+        let subject = &subjects[round][carrier];
+        let ((times, watched), sentinel_ms) = sentinel.watch(|| visit(runtime, subject, settings.passes))?;
+        schedule.add(Visit { round, carrier, sentinel_ms, times, watched: Some(watched) })?;
     }
     goes_on(Progress { done: all, all });
-    let overhead = Overhead::of(runtime, sentinel.network())?;
-    let done = &schedule.done;
-    let (calm, disturbed) = calm(done);
+    let sentinel_ms = schedule.sentinel_ms();
+    let calm = Calm::of(&sentinel_ms);
+    let watched = schedule.done.iter().filter_map(|visit| visit.watched);
+    let overhead = Overhead::of(overhead::call(runtime)?, watched);
+    let tick_ms = runtime.tick().as_secs_f64() * 1e3;
     Ok(Some(Measured {
-        units: collect(&subjects, &calm, &overhead).summaries(runtime.tick().as_secs_f64() * 1e3),
-        sentinel_ms: done.iter().map(|visit| visit.sentinel_ms).collect(),
-        disturbed,
+        units: collect(&subjects, &schedule.done, tick_ms, &overhead).summaries(&calm),
+        disturbed: calm.disturbed(&sentinel_ms),
+        sentinel_ms,
         overhead,
     }))
 }
@@ -138,7 +145,11 @@ struct Measurement {
     program: &'static str,
 }
 
-fn visit(runtime: &dyn Runtime, subject: &Subject, passes: usize) -> Result<Vec<Times>, MeasureError> {
+fn visit(
+    runtime: &dyn Runtime,
+    subject: &Subject,
+    passes: usize,
+) -> Result<(Vec<Times>, Watched), MeasureError> {
     let model = Model::of(&subject.network);
     let profile = |timed| {
         let passes = Passes { warm_up: WARM_UP, timed };
@@ -162,7 +173,8 @@ fn visit(runtime: &dyn Runtime, subject: &Subject, passes: usize) -> Result<Vec<
         let nanoseconds = passes.iter().map(|time| time.as_nanos() as u64).collect();
         Ok(Times { operators: *operators, nanoseconds })
     };
-    subject.counted.iter().map(of_part).collect()
+    let times: Result<Vec<Times>, MeasureError> = subject.counted.iter().map(of_part).collect();
+    Ok((times?, Watched::of(&profile)))
 }
 
 /// How many passes fill a visit, where these took less.
@@ -183,15 +195,20 @@ pub(super) fn milliseconds(times: &[Duration]) -> Vec<f64> {
     times.iter().map(|time| time.as_secs_f64() * 1e3).collect()
 }
 
-fn collect(subjects: &[Subject], visits: &[&Visit], overhead: &Overhead) -> additions::Times {
+fn collect(
+    subjects: &[Vec<Subject>],
+    visits: &[Visit],
+    tick_ms: f64,
+    overhead: &Overhead,
+) -> additions::Times {
     let mut all = additions::Times::default();
     for visit in visits {
-        let subject = &subjects[visit.carrier];
+        let subject = &subjects[visit.round][visit.carrier];
         for (part, times) in subject.counted.iter().zip(&visit.times) {
             let part = subject.attribution.parts()[*part];
+            let ms = times.median_ms(tick_ms);
             let added = times.operators as f64 * overhead.of_operator_ms;
-            let ms = times.nanoseconds.iter().map(|ns| *ns as f64 * 1e-6);
-            all.add(part.unit, part.addition, ms.map(|ms| (ms - added).max(LEAST_SHARE * ms)));
+            all.add(part.unit, part.addition, visit.found((ms - added).max(LEAST_SHARE * ms)));
         }
     }
     all

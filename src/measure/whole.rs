@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::calm::{Sentinel, calm};
+use super::calm::{Calm, Sentinel};
 use super::schedule::{Schedule, Times, Visit};
 use super::session::{Goes, cannot, more_passes};
 use super::{MeasureError, Model, Progress, Summary};
@@ -61,7 +61,8 @@ pub fn measure_whole(
         settings: &settings,
         program: env!("CARGO_PKG_VERSION"),
     };
-    let mut schedule = Schedule::open(journal, &measurement, networks.len(), settings.rounds, settings.seed)?;
+    let mut schedule =
+        Schedule::open(journal, &measurement, &vec![networks.len(); settings.rounds], settings.seed)?;
     let mut sentinel = Sentinel::new(runtime)?;
     let all = networks.len() * settings.rounds;
     for (round, index) in schedule.to_come.clone() {
@@ -69,20 +70,20 @@ pub fn measure_whole(
             return Ok(None);
         }
         let (times, sentinel_ms) = sentinel.watch(|| visit(runtime, &networks[index], settings.passes))?;
-        schedule.add(Visit { round, carrier: index, sentinel_ms, times: vec![times] })?;
+        schedule.add(Visit { round, carrier: index, sentinel_ms, times: vec![times], watched: None })?;
     }
     goes_on(Progress { done: all, all });
-    let (calm, disturbed) = calm(&schedule.done);
+    let sentinel_ms = schedule.sentinel_ms();
+    let calm = Calm::of(&sentinel_ms);
     let summary = |index: usize| {
-        let visits = calm.iter().filter(|visit| visit.carrier == index);
-        let times: Vec<f64> = visits
-            .flat_map(|visit| visit.times.iter().flat_map(|times| &times.nanoseconds))
-            .map(|ns| *ns as f64 * 1e-6)
-            .collect();
-        Summary::of(&times, 0.0)
+        let visits = schedule.done.iter().filter(|visit| visit.carrier == index);
+        let found =
+            visits.flat_map(|visit| visit.times.iter().map(|times| visit.found(times.median_ms(0.0))));
+        Summary::of(&calm.keep(&found.collect::<Vec<_>>()))
     };
     let networks: Option<Vec<Summary>> = (0..networks.len()).map(summary).collect();
-    Ok(networks.map(|networks| Whole { networks, visits: schedule.done.len(), disturbed }))
+    let (visits, disturbed) = (sentinel_ms.len(), calm.disturbed(&sentinel_ms));
+    Ok(networks.map(|networks| Whole { networks, visits, disturbed }))
 }
 
 fn visit(runtime: &dyn Runtime, network: &NetworkSpec, passes: usize) -> Result<Times, MeasureError> {

@@ -20,7 +20,8 @@ const SECONDS_OF_A_VISIT: f64 = 0.12;
 impl Work {
     /// Of a plan.
     pub fn of(plan: &Plan, settings: &Settings) -> Self {
-        let carriers = carriers(plan, settings.surrounding, settings.seed);
+        // Those of the other rounds are about as many and as large.
+        let carriers = carriers(plan, settings.surrounding, settings.seed, 0);
         let madds =
             |graph: LayerGraph| -> u64 { graph.spans().iter().map(|span| graph.cost_of(span).madds).sum() };
         let pass: u64 = carriers.iter().map(|carrier| madds(LayerGraph::lower(&carrier.network))).sum();

@@ -39,7 +39,7 @@ pub trait Runtime {
     fn tick(&self) -> Duration;
 
     /// How long every operator takes in each of some passes over the images `[n, c, h, w]`, after others that nobody
-    /// times.
+    /// times, and how long as many passes take in which operators are not watched.
     ///
     /// # Errors
     /// If the runtime does not take the model, or fails.

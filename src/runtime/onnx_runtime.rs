@@ -96,6 +96,7 @@ impl Runtime for OnnxRuntime {
         images: &[f32],
         passes: Passes,
     ) -> Result<Profile, RuntimeError> {
+        let unwatched = self.load(model, shape)?.time(images, passes)?;
         let folder = tempfile::tempdir().map_err(failed)?;
         let builder = self.builder()?.with_profiling(folder.path().join("profile")).map_err(refused)?;
         let session = builder.clone().commit_from_memory(model).map_err(refused)?;
@@ -103,7 +104,8 @@ impl Runtime for OnnxRuntime {
         loaded.time(images, passes)?;
         let file = loaded.session.end_profiling().map_err(failed)?;
         let events = std::fs::read_to_string(file).map_err(failed)?;
-        operator_times::read(&events, passes).map_err(failed)
+        let profile = operator_times::read(&events, passes).map_err(failed)?;
+        Ok(Profile { unwatched, ..profile })
     }
 }
 

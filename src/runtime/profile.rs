@@ -10,4 +10,6 @@ pub struct Profile {
     pub operators: Vec<String>,
     /// For each pass the time of every operator.
     pub passes: Vec<Vec<Duration>>,
+    /// As many other passes, as wholes: operators were not watched, which takes time of its own.
+    pub unwatched: Vec<Duration>,
 }

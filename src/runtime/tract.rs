@@ -90,9 +90,9 @@ impl TractSession {
     }
 
     fn profile(&self, images: &[f32], passes: Passes) -> TractResult<Profile> {
+        let mut profile = Profile { unwatched: self.times(images, passes)?, ..Profile::default() };
         let images: TValue = Tensor::from_shape(&self.shape, images)?.into();
         let mut state = self.plan.spawn()?;
-        let mut profile = Profile::default();
         for pass in 0..passes.warm_up + passes.timed {
             let mut operators = Vec::new();
             let mut times = Vec::new();

@@ -53,7 +53,7 @@ pub(super) struct ValidateArgs {
     #[arg(long)]
     dry_run: bool,
     /// Visits of each network, at different moments
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
     /// Timed passes of a visit
     #[arg(long, value_name = "N", default_value_t = 15, value_parser = clap::value_parser!(u16).range(1..=10_000))]
@@ -203,7 +203,7 @@ fn validated(
         networks.push(MeasuredNetwork {
             sums: target.table.term_sums(graph)?,
             measured_ms: summary.median_ms,
-            relative_noise: summary.relative_error(),
+            relative_noise: summary.relative_standard_error(),
         });
     }
     let (fitted, fresh) = networks.split_at(args.fit as usize);
@@ -249,6 +249,6 @@ fn figures(networks: &[Comparison]) -> Figures {
 }
 
 fn median_noise(measured: &[Summary]) -> f64 {
-    let noise: Vec<f64> = measured.iter().map(Summary::relative_error).collect();
+    let noise: Vec<f64> = measured.iter().map(Summary::relative_standard_error).collect();
     crate::robust::median(&noise).unwrap_or_default()
 }

@@ -5,7 +5,6 @@ use crate::diagnostic::FileError;
 use crate::graph::{LatencyUnit, UnitFamily, UnitKind};
 use crate::latency::header::TableHeader;
 use crate::latency::read::{Record, records};
-use crate::latency::table::calibrated_base;
 use crate::latency::{LatencyTable, Row};
 
 /// A unit with its row and line.
@@ -44,9 +43,6 @@ impl Content {
                 if usable.is_empty() {
                     mistakes.push(no_rows(file, text));
                 }
-                let base = base_row(&usable);
-                let calibrated = header.calibration.as_ref().map(|c| calibrated_base(file, text, c, base));
-                mistakes.extend(calibrated.and_then(Result::err));
             }
         }
         let findings = mistakes.iter().map(Finding::unreadable).collect();

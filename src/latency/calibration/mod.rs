@@ -29,9 +29,6 @@ pub(super) use text::parse_held_out;
 use super::Row;
 use crate::graph::{LatencyUnit, UnitKind};
 
-/// What a constant that takes all of the base row may be beyond it, because a table keeps so many digits.
-const ROUNDING_MS: f64 = 1e-6;
-
 /// What shares a factor: the units of a kind, or those of them whose input map has a certain side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term {
@@ -57,7 +54,8 @@ impl Term {
 /// What corrects a table, learned from whole networks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
-    /// What every network takes beside its units and the base row, in ms; may be negative.
+    /// What every network takes beside its units and the base row, in ms. May be negative, even beyond the base row:
+    /// a small network keeps in caches what a large one reads again.
     pub constant_ms: f64,
     /// Factor of units without one of their own; above 0.
     pub all: f64,
@@ -92,21 +90,12 @@ impl Calibration {
     }
 
     /// The base row, corrected; a table without one gets one if the constant is not zero.
-    ///
-    /// # Errors
-    /// If the constant takes more than the base row has.
-    pub fn base(&self, measured: Option<Row>) -> Result<Option<Row>, NegativeBase> {
-        let base_ms = measured.map_or(0.0, |row| row.latency_ms);
-        let latency_ms = base_ms + self.constant_ms;
-        if latency_ms < -ROUNDING_MS {
-            return Err(NegativeBase { base_ms, constant_ms: self.constant_ms });
+    pub fn base(&self, measured: Option<Row>) -> Option<Row> {
+        let constant = Row { latency_ms: self.constant_ms, stddev_ms: None, activation: None };
+        match measured {
+            Some(row) => Some(Row { latency_ms: row.latency_ms + self.constant_ms, ..row }),
+            None => (self.constant_ms != 0.0).then_some(constant),
         }
-        let latency_ms = latency_ms.max(0.0);
-        let constant = Row { latency_ms, stddev_ms: None, activation: None };
-        Ok(match measured {
-            Some(row) => Some(Row { latency_ms, ..row }),
-            None => (latency_ms > 0.0).then_some(constant),
-        })
     }
 
     /// Both corrections in one, `first` before this one: what corrects the rows of a table whose corrected rows this
@@ -128,14 +117,6 @@ impl Calibration {
         let units: f64 = sums.by_term.iter().map(|(term, ms)| self.factor_of(*term) * ms).sum();
         sums.base_ms + self.constant_ms + units
     }
-}
-
-/// A constant that leaves less than nothing of the base row.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error("a constant of {constant_ms} ms takes more than the base row of {base_ms} ms has")]
-pub struct NegativeBase {
-    base_ms: f64,
-    constant_ms: f64,
 }
 
 #[cfg(test)]

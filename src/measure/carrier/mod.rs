@@ -10,7 +10,7 @@ mod load;
 use rand::seq::SliceRandom;
 use serde::Serialize;
 
-use load::Load;
+use load::{Load, Part};
 
 use super::plan::Plan;
 use crate::seed;
@@ -35,18 +35,32 @@ pub enum Surrounding {
     Alone,
 }
 
-/// Networks that hold every block of a plan once, mixed at random under `seed`.
-pub fn carriers(plan: &Plan, surrounding: Surrounding, seed: u64) -> Vec<Carrier> {
-    let mut pieces = plan.pieces.clone();
-    pieces.shuffle(&mut seed::rng(seed, "carriers", 0));
+/// Networks that hold every block of a plan, mixed at random under `seed`, and anew in every `round`: what a unit takes
+/// depends on where its tensors lie in memory and on what ran before it, so it is met among different neighbours.
+pub fn carriers(plan: &Plan, surrounding: Surrounding, seed: u64, round: usize) -> Vec<Carrier> {
+    let mut parts: Vec<Part> = plan.pieces.iter().map(|piece| Part::new(*piece, plan)).collect();
+    parts.shuffle(&mut seed::rng(seed, "carriers", round as u64));
     let mut loads: Vec<Load> = Vec::new();
-    for piece in pieces {
+    for part in &parts {
         let room = match surrounding {
-            Surrounding::Network => loads.iter_mut().find_map(|load| load.with(piece, plan)),
+            Surrounding::Network => {
+                let rooms = loads.iter_mut().filter_map(|load| Some((load.room(part)?, load)));
+                // The first of the best.
+                rooms.rev().max_by_key(|(room, _)| room.joins)
+            }
             Surrounding::Alone => None,
         };
-        if room.is_none() {
-            loads.push(Load::of(piece, plan));
+        match room {
+            Some((room, load)) => load.insert(room, *part),
+            None => loads.push(Load::of(*part)),
+        }
+    }
+    if surrounding == Surrounding::Network {
+        // Each begins elsewhere, so that all blocks serve to fill.
+        let step = parts.len() / loads.len().max(1);
+        for load in &mut loads {
+            parts.rotate_left(step);
+            load.fill(&parts);
         }
     }
     loads.into_iter().map(|load| load.carrier(plan)).collect()

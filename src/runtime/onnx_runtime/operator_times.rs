@@ -50,6 +50,7 @@ pub fn read(trace: &str, passes: Passes) -> Result<Profile, TraceError> {
             .map(|(name, _)| (*name).to_owned())
             .collect(),
         passes: by_pass.iter().map(|pass| pass.iter().map(|(_, time)| *time).collect()).collect(),
+        unwatched: Vec::new(),
     })
 }
 

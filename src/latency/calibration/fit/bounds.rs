@@ -1,4 +1,4 @@
-//! What keeps a calibration physical: factors above 0, and no negative base row.
+//! What keeps a calibration physical: factors above 0, and no network that takes less than nothing.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use crate::latency::calibration::Term;
 pub(super) struct Bounds {
     /// Terms whose factor is [`SMALLEST`] times the global one.
     pub smallest: BTreeSet<Term>,
-    /// Whether the constant takes all of the base row.
-    pub no_base: bool,
+    /// Whether the constant takes as much as it may.
+    pub least_constant: bool,
 }
 
 impl Bounds {
@@ -25,9 +25,9 @@ impl Bounds {
             .map(|(term, _)| *term)
             .filter(|term| !self.smallest.contains(term))
             .collect();
-        let negative = !self.no_base && solution.base_ms + solution.constant_ms < 0.0;
-        self.no_base |= negative;
-        let changed = negative || !broken.is_empty();
+        let too_low = !self.least_constant && solution.constant_ms < solution.least_constant_ms;
+        self.least_constant |= too_low;
+        let changed = too_low || !broken.is_empty();
         self.smallest.extend(broken);
         changed
     }

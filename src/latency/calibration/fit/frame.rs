@@ -11,6 +11,9 @@ use crate::robust::median;
 /// Factors closer to the wider term's than this are left to it.
 const SAME: f64 = 5e-4;
 
+/// The share of the smallest network's units that a constant may take: a network half as large still takes time.
+const LEAST_LEFT: f64 = 0.5;
+
 /// What all rows of a fit are relative to, and what its columns mean.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
@@ -19,6 +22,8 @@ pub(super) struct Frame {
     /// What the constant is a multiple of, in ms.
     reference_ms: f64,
     base_ms: f64,
+    /// Summed units of the smallest network.
+    least_ms: f64,
     /// The columns of kinds and of sides; those of `all` and of the constant stand before them.
     columns: BTreeMap<Term, usize>,
     bounds: Bounds,
@@ -53,6 +58,8 @@ impl Frame {
     pub fn new(networks: &[MeasuredNetwork], bounds: &Bounds) -> Self {
         let ratios: Vec<f64> = networks.iter().map(|n| n.measured_ms / n.sums.total_ms()).collect();
         let measured: Vec<f64> = networks.iter().map(|n| n.measured_ms).collect();
+        let base_ms = networks.first().map_or(0.0, |network| network.sums.base_ms);
+        let units = networks.iter().map(|n| n.sums.total_ms() - base_ms);
         let terms = networks.iter().flat_map(|n| n.sums.by_term.keys());
         let mut columns: BTreeMap<Term, usize> = BTreeMap::new();
         for term in terms.filter(|term| !bounds.smallest.contains(term)) {
@@ -65,7 +72,8 @@ impl Frame {
         Self {
             scale: median(&ratios).unwrap_or(1.0),
             reference_ms: median(&measured).unwrap_or(1.0),
-            base_ms: networks.first().map_or(0.0, |network| network.sums.base_ms),
+            base_ms,
+            least_ms: units.fold(f64::INFINITY, f64::min),
             columns,
             bounds: bounds.clone(),
         }
@@ -95,8 +103,8 @@ impl Frame {
         let total_ms = sums.total_ms();
         let mut row = Row { features: vec![0.0; FIRST_TERM + self.columns.len()], unseen: [0.0; 2] };
         row.features[ALL] = 1.0;
-        if self.bounds.no_base {
-            row.features[ALL] -= sums.base_ms / total_ms;
+        if self.bounds.least_constant {
+            row.features[ALL] -= (sums.base_ms + LEAST_LEFT * self.least_ms) / total_ms;
         } else {
             row.features[CONSTANT] = self.reference_ms / self.expected_ms(sums);
         }
@@ -133,12 +141,13 @@ impl Frame {
             };
             factors.insert(*term, factor);
         }
-        let constant_ms = if self.bounds.no_base {
-            -self.base_ms
+        let least_constant_ms = -self.base_ms - LEAST_LEFT * all * self.least_ms;
+        let constant_ms = if self.bounds.least_constant {
+            least_constant_ms
         } else {
             posterior.mean[CONSTANT] * self.reference_ms + (all - 1.0) * self.base_ms
         };
-        Solution { all, constant_ms, base_ms: self.base_ms, factors }
+        Solution { all, constant_ms, least_constant_ms, factors }
     }
 }
 
@@ -147,8 +156,8 @@ impl Frame {
 pub(super) struct Solution {
     pub all: f64,
     pub constant_ms: f64,
-    /// The base row that the constant is added to.
-    pub base_ms: f64,
+    /// The smallest that it may be.
+    pub least_constant_ms: f64,
     pub factors: BTreeMap<Term, f64>,
 }
 

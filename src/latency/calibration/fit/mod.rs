@@ -13,8 +13,8 @@
 //! Interpolation", 1992): three networks move little but the scale, a hundred tell the terms apart. A network that
 //! fits to no others counts less, by Tukey's biweight of its leave-one-out error ([`weights`]).
 //!
-//! Invariants: factors stay above [`SMALLEST`] times the global one and the base row at or above 0; the result
-//! depends on the networks and their order only.
+//! Invariants: factors stay above [`SMALLEST`] times the global one, and the constant takes at most half of what the
+//! units of the smallest network take by the global scale; the result depends on the networks and their order only.
 
 mod bounds;
 mod frame;

@@ -124,17 +124,24 @@ fn units_that_cost_nothing_keep_a_small_factor() {
     assert!(calibration.factor_of(term(3)) < 0.2, "{calibration}");
 }
 
+/// As where small networks keep in caches what large ones read again.
 #[test]
-fn the_base_row_never_falls_below_zero() {
-    let lavish: Vec<TermSums> =
-        networks(40).into_iter().map(|sums| TermSums { base_ms: 30.0, ..sums }).collect();
-    let without_base =
-        |network: MeasuredNetwork| MeasuredNetwork { measured_ms: network.measured_ms - 31.5, ..network };
-    let device = Device { constant_ms: 1.0, ..Device::PLAIN };
-    let measured: Vec<_> = device.measure(&lavish).into_iter().map(without_base).collect();
-    assert!(measured.iter().all(|network| network.measured_ms > 0.0));
-    let calibration = fit(&measured);
-    assert!((-30.0..-25.0).contains(&calibration.constant_ms), "{calibration}");
+fn a_constant_may_be_negative() {
+    let device = Device { constant_ms: -3.0, factors: [1.2; 7], ..Device::PLAIN };
+    let calibration = fit(&device.measure(&networks(60)));
+    assert!((calibration.constant_ms / -3.0 - 1.0).abs() < 0.1, "{calibration}");
+    assert!(device.largest_error(&calibration) < 0.01, "{calibration}");
+}
+
+#[test]
+fn no_constant_takes_more_than_half_of_the_smallest_network() {
+    let sums = networks(60);
+    let units = |sums: &TermSums| sums.total_ms() - sums.base_ms;
+    let least = sums.iter().map(units).fold(f64::INFINITY, f64::min);
+    let device = Device { constant_ms: -0.9 * least, ..Device::PLAIN };
+    let calibration = fit(&device.measure(&sums));
+    let least_constant = -0.5 - 0.5 * calibration.all * least;
+    assert!((calibration.constant_ms / least_constant - 1.0).abs() < 1e-3, "{calibration}");
 }
 
 #[test]
@@ -215,14 +222,16 @@ proptest! {
         latencies in proptest::collection::vec(1e-3..1e4_f64, 1..20),
     ) {
         let sums = networks(latencies.len());
-        let measured: Vec<MeasuredNetwork> = sums.into_iter().zip(&latencies)
+        let measured: Vec<MeasuredNetwork> = sums.iter().cloned().zip(&latencies)
             .map(|(sums, &measured_ms)| MeasuredNetwork { sums, measured_ms, relative_noise: 0.0 })
             .collect();
         match Calibration::fit(&measured) {
             Ok(Fitted { calibration, .. }) => {
                 prop_assert!(calibration.all > 0.0 && calibration.constant_ms.is_finite());
                 prop_assert!(calibration.factors.values().all(|factor| *factor > 0.0));
-                prop_assert!(0.5 + calibration.constant_ms >= -1e-6, "{}", calibration);
+                let least = sums.iter().map(|sums| sums.total_ms() - sums.base_ms).fold(f64::INFINITY, f64::min);
+                let least_constant = -0.5 - 0.5 * calibration.all * least;
+                prop_assert!(calibration.constant_ms >= least_constant - 1e-3 * least_constant.abs(), "{}", calibration);
                 prop_assert_eq!(calibration.to_string().parse(), Ok(calibration));
             }
             Err(error) => prop_assert_eq!(error, CalibrationError::Unrelated),
