@@ -8,6 +8,10 @@ pub const LATENCY_TABLES: &Shipped = &[
     ("pixel-latency.csv", include_str!("../../latency_tables/pixel-latency.csv")),
     ("pixel1-proxylessnas.csv", include_str!("../../latency_tables/pixel1-proxylessnas.csv")),
     ("note10.csv", include_str!("../../latency_tables/note10.csv")),
+    ("x86-64-tract-224.csv", include_str!("../../latency_tables/x86-64-tract-224.csv")),
+    ("x86-64-ort-224.csv", include_str!("../../latency_tables/x86-64-ort-224.csv")),
+    ("x86-64-tract-small-images.csv", include_str!("../../latency_tables/x86-64-tract-small-images.csv")),
+    ("x86-64-ort-small-images.csv", include_str!("../../latency_tables/x86-64-ort-small-images.csv")),
 ];
 
 /// The table in a file, or a shipped table by name.

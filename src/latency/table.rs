@@ -110,6 +110,13 @@ impl LatencyTable {
         self.rows.len()
     }
 
+    /// The table without some of its rows.
+    #[must_use]
+    pub fn without(&self, is_left_out: impl Fn(&LatencyUnit) -> bool) -> Self {
+        let rows = self.sorted_rows().into_iter().filter(|(unit, _)| !is_left_out(unit)).collect();
+        Self::new(&self.name, self.header.clone(), self.base, rows)
+    }
+
     /// True if the table has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

@@ -2,7 +2,7 @@
 
 use std::fs::read_to_string;
 
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// Processor time that others took while something was measured, in shares of a core.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -29,6 +29,12 @@ fn processor(cpuinfo: &str) -> Option<String> {
         Some(line.split_once(':')?.1.trim().to_owned())
     };
     field("model name").or_else(|| field("Hardware"))
+}
+
+/// The last of the cores that this thread may run on.
+pub fn last_core() -> usize {
+    let allowed = sched_getaffinity(None).unwrap_or_default();
+    (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu)).unwrap_or(0)
 }
 
 /// Keeps this thread, and those that it starts, on one core.

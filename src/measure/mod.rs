@@ -28,7 +28,7 @@ pub use drift::Drift;
 pub use error::MeasureError;
 pub use model::Model;
 pub use overhead::Overhead;
-pub use plan::{Covered, Piece, PieceBlock, Plan, Wanted};
+pub use plan::{Covered, Grid, NoGrid, Piece, PieceBlock, Plan, Wanted};
 pub use samples::Summary;
 pub use session::{Goes, Measured, Progress, Settings, measure};
 pub use table::{Provenance, table};

@@ -36,7 +36,7 @@ impl Default for Settings {
 }
 
 /// Passes of a visit that nobody times: the first ones allocate memory.
-const WARM_UP: usize = 2;
+pub(super) const WARM_UP: usize = 2;
 
 /// A visit is at least that long, unless it would take more passes than [`MOST_PASSES`].
 const VISIT: Duration = Duration::from_millis(25);

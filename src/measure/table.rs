@@ -60,9 +60,7 @@ fn header(plan: &Plan, made: &Provenance) -> Vec<(&'static str, String)> {
 
 fn method(surrounding: Surrounding) -> &'static str {
     match surrounding {
-        Surrounding::Network => {
-            "operators timed by the runtime within chains of blocks; median over all passes"
-        }
-        Surrounding::Alone => "operators timed by the runtime in one block at a time; median over all passes",
+        Surrounding::Network => "operators timed by the runtime within chains of blocks; median over visits",
+        Surrounding::Alone => "operators timed by the runtime in one block at a time; median over visits",
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::calm::{Calm, Sentinel};
 use super::schedule::{Schedule, Times, Visit};
-use super::session::{Goes, cannot, more_passes};
+use super::session::{Goes, WARM_UP, cannot, more_passes};
 use super::{MeasureError, Model, Progress, Summary};
 use crate::runtime::{Passes, Runtime};
 use crate::spec::NetworkSpec;
@@ -21,8 +21,6 @@ pub struct WholeSettings {
     /// Decides the order of visits.
     pub seed: u64,
 }
-
-const WARM_UP: usize = 2;
 
 /// What tells one measurement from another.
 #[derive(Debug, Serialize)]

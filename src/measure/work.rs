@@ -1,5 +1,6 @@
 //! How much there is to measure.
 
+use super::session::WARM_UP;
 use super::{Plan, Settings, carriers};
 use crate::graph::LayerGraph;
 
@@ -28,7 +29,8 @@ impl Work {
         Self {
             carriers: carriers.len(),
             visits: carriers.len() * settings.rounds,
-            madds: pass * (settings.rounds * settings.passes) as u64,
+            // Watched and unwatched.
+            madds: pass * (settings.rounds * 2 * (WARM_UP + settings.passes)) as u64,
         }
     }
 

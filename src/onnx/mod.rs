@@ -4,6 +4,7 @@
 
 mod build;
 mod message;
+mod read;
 
 pub use build::{Dimension, attribute, node, tensor, value};
 pub use message::{

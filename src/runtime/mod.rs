@@ -1,13 +1,17 @@
 //! Inference runtimes that run ONNX models in this process.
 //!
-//! [`Tract`] is compiled in; [`OnnxRuntime`] is loaded from its shared library when asked for.
+//! [`Tract`] and [`Candle`] are compiled in; [`OnnxRuntime`] is loaded from its shared library when asked for.
 
+#[cfg(feature = "train")]
+mod candle;
 #[cfg(feature = "ort")]
 mod onnx_runtime;
 mod profile;
 #[cfg(feature = "tract")]
 mod tract;
 
+#[cfg(feature = "train")]
+pub use candle::Candle;
 #[cfg(feature = "ort")]
 pub use onnx_runtime::OnnxRuntime;
 #[cfg(feature = "tract")]

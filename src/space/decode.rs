@@ -1,5 +1,7 @@
 //! Genotypes to networks, and their canonical form.
 
+use std::collections::BTreeSet;
+
 use rand::Rng;
 
 use super::layout::{BlockChoices, HeadPart, Picked, Stage};
@@ -57,6 +59,24 @@ impl SearchSpace {
     /// A genotype with every decision drawn uniformly.
     pub fn sample(&self, rng: &mut impl Rng) -> Genotype {
         Genotype(self.arity.iter().map(|&arity| rng.random_range(0..arity) as u8).collect())
+    }
+
+    /// Different networks, drawn like [`Self::sample`]; fewer than `count` if many draws find no more.
+    pub fn draw_networks(&self, count: usize, rng: &mut impl Rng) -> Vec<NetworkSpec> {
+        /// Draws for each network before the space counts as too small.
+        const PATIENCE: usize = 100;
+        let mut seen = BTreeSet::new();
+        let mut networks = Vec::with_capacity(count);
+        for _ in 0..PATIENCE * count {
+            if networks.len() == count {
+                break;
+            }
+            let network = self.decode(&self.sample(rng));
+            if seen.insert(network.arch_id()) {
+                networks.push(network);
+            }
+        }
+        networks
     }
 }
 

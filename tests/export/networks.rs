@@ -59,9 +59,18 @@ pub fn channels_first(spec: &NetworkSpec, images: &[f32]) -> Vec<f32> {
 
 /// Outputs of a model for the images.
 pub fn outputs(spec: &NetworkSpec, model: &mbn::onnx::ModelProto, images: &[f32]) -> Vec<Vec<f32>> {
+    outputs_in(&Tract, spec, model, images)
+}
+
+fn outputs_in(
+    runtime: &dyn Runtime,
+    spec: &NetworkSpec,
+    model: &mbn::onnx::ModelProto,
+    images: &[f32],
+) -> Vec<Vec<f32>> {
     let side = spec.resolution as usize;
     let shape = [IMAGES, spec.input_channels as usize, side, side];
-    let mut session = Tract.load(&model.encode_to_vec(), shape).expect("tract takes it");
+    let mut session = runtime.load(&model.encode_to_vec(), shape).expect("the runtime takes it");
     session.run(&channels_first(spec, images)).expect("runs")
 }
 
@@ -69,6 +78,16 @@ pub fn outputs(spec: &NetworkSpec, model: &mbn::onnx::ModelProto, images: &[f32]
 pub fn exported_logits(spec: &NetworkSpec, graph: &InferenceGraph, images: &[f32]) -> Vec<f32> {
     let options = OnnxOptions { batch: Batch::Any, ..OnnxOptions::default() };
     outputs(spec, &onnx_model(graph, &options), images).remove(0)
+}
+
+/// The same in any runtime.
+pub fn exported_logits_in(
+    runtime: &dyn Runtime,
+    spec: &NetworkSpec,
+    graph: &InferenceGraph,
+    images: &[f32],
+) -> Vec<f32> {
+    outputs_in(runtime, spec, &onnx_model(graph, &OnnxOptions::default()), images).remove(0)
 }
 
 /// Largest difference, in units of the largest value where that is above 1.

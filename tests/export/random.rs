@@ -6,7 +6,10 @@ use mbn::spec::{self, BlockSpec, NetworkSpec, Padding};
 use proptest::prelude::*;
 use rstest::rstest;
 
-use crate::networks::{IMAGES, distance, exported_logits, images, logits, network, outputs};
+use crate::networks::{
+    IMAGES, distance, exported_logits, exported_logits_in, images, logits, network, outputs,
+};
+use mbn::runtime::Candle;
 
 /// Largest difference that rounding makes in a network that does not amplify it.
 const ROUNDING: f32 = 1e-5;
@@ -35,6 +38,8 @@ fn holds(spec: &NetworkSpec, seed: u64) -> bool {
     let mut folded = graph.folded();
     let of_folded = distance(&exported_logits(spec, &folded, &images), &expected);
     assert!(of_folded < tolerance, "folded: {of_folded}");
+    let in_candle = distance(&exported_logits_in(&candle(), spec, &folded, &images), &expected);
+    assert!(in_candle < tolerance, "folded, in candle: {in_candle}");
     let mut calibration = Calibration::new(&folded);
     let probed = outputs(spec, &probed_model(&folded, &OnnxOptions::default()), &images);
     calibration.see(folded.iter().map(|(id, _)| id).next().expect("an image"), &images, IMAGES);
@@ -51,6 +56,10 @@ fn holds(spec: &NetworkSpec, seed: u64) -> bool {
     let allowed = 0.05 * (spec.blocks.len() + 2) as f32;
     assert!(rounded < allowed, "int8: {rounded}");
     true
+}
+
+fn candle() -> Candle {
+    Candle::new(1).expect("a thread")
 }
 
 fn small(name: &str) -> NetworkSpec {

@@ -77,7 +77,11 @@ fn what_cannot_be_measured_is_told_before_anything_is() {
         (&["measure", "--out", "t.csv"], 2, "give what to measure"),
         (&["plan", "--out", "p.toml"], 2, "give what the table is for"),
         (&["measure", "--plan", "plan.toml", "--out", "t.csv"], 1, "plan.toml:7:3: `4x5x8` is no square map"),
-        (&["measure", "--space", "tiny.toml", "--runtime", "tflite", "--out", "t.csv"], 2, "tract and ort"),
+        (
+            &["measure", "--space", "tiny.toml", "--runtime", "tflite", "--out", "t.csv"],
+            2,
+            "tract, ort and candle",
+        ),
         (&["measure", "--space", "tiny.toml", "--context", "cold", "--out", "t.csv"], 2, "network or alone"),
         (&["validate", "--target", "none.csv", "--space", "tiny.toml"], 1, "cannot read none.csv"),
     ];
@@ -107,6 +111,60 @@ fn a_library_that_is_missing_or_none_is_told() {
     let (code, _, told) = place.run(&[&ort[..], &["--ort-library", "tiny.toml"]].concat());
     assert_eq!(code, Some(1));
     assert!(words(&told).contains("cannot load ONNX Runtime from tiny.toml"), "{told}");
+}
+
+/// A library that states a version before the first that has what is needed.
+#[cfg(all(feature = "ort", target_os = "linux"))]
+#[test]
+fn a_library_of_another_version_is_told() {
+    const OLD: &str = r#"
+        static const void *api(unsigned version) { return 0; }
+        static const char *version(void) { return "1.10.0"; }
+        static const struct { const void *(*api)(unsigned); const char *(*version)(void); } base = { api, version };
+        const void *OrtGetApiBase(void) { return &base; }
+    "#;
+    let place = Place::with(&[("tiny.toml", SPACE), ("old.c", OLD)]);
+    let (source, library) = (place.path("old.c"), place.path("old.so"));
+    let compiled = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &source])
+        .status()
+        .expect("a C compiler");
+    assert!(compiled.success());
+    let (code, _, told) = place.run(&[
+        "measure",
+        "--space",
+        "tiny.toml",
+        "--runtime",
+        "ort",
+        "--ort-library",
+        "old.so",
+        "--out",
+        "t.csv",
+    ]);
+    assert_eq!(code, Some(1), "{told}");
+    let told = words(&told);
+    assert!(told.contains("cannot load ONNX Runtime from old.so"), "{told}");
+    assert!(told.contains("1.10.0") && told.contains("version 1.17 or newer"), "{told}");
+    assert!(!place.path("t.csv").exists());
+}
+
+/// candle is part of the program that trains.
+#[cfg(feature = "train")]
+#[test]
+fn candle_measures_and_is_validated() {
+    let place = place();
+    let quick = ["--runtime", "candle", "--rounds", "1", "--passes", "2", "--quiet"];
+    let (code, said, told) =
+        place.run(&[&["measure", "--space", "tiny.toml", "--out", "t.csv"], &quick[..]].concat());
+    assert_eq!(code, Some(0), "{told}");
+    assert!(words(&said).contains("candle 0."), "{said}");
+    let validate =
+        ["validate", "--target", "t.csv", "--space", "tiny.toml", "--networks", "12", "--fit", "6"];
+    let (code, said, told) = place.run(&[&validate[..], &quick].concat());
+    assert_eq!(code, Some(0), "{told}");
+    assert!(words(&said).contains("t.csv on 6 networks of tiny"), "{said}");
+    assert!(place.read("t.csv").contains("# runtime: candle 0."));
 }
 
 #[cfg(feature = "tract")]

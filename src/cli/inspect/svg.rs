@@ -93,7 +93,7 @@ fn subtitle(report: &NetworkReport) -> String {
         }
         text += &format!(" on {device}");
         let base = report.latency_base_ms.unwrap_or(0.0);
-        if base > 0.0 {
+        if base != 0.0 {
             text += &format!(", of which base {base:.2} ms");
         }
         if let Some(BoundReport { confidence, upper_ms, .. }) = &report.latency_bound {

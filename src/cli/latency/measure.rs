@@ -188,7 +188,10 @@ impl MeasureArgs {
 fn plan(args: &MeasureArgs) -> Result<Option<Plan>, Report> {
     let wanted = args.subject.wanted()?;
     let Some(name) = &args.plan else {
-        return Ok(wanted.map(|wanted| args.subject.plan(wanted)));
+        let Some(wanted) = wanted else { return Ok(None) };
+        let (plan, grid) = args.subject.plan(wanted)?;
+        (!grid.is_empty()).then(|| say(grid.trim_end()));
+        return Ok(Some(plan));
     };
     let (file, text) = read_text(name, "plan", &[])?;
     let plan = Plan::from_toml(&file, &text)?;

@@ -10,8 +10,9 @@ use super::measure::minutes;
 use super::out::Out;
 use crate::cli::Exit;
 use crate::cli::output::print;
-use crate::measure::{Plan, Settings, Wanted, Work};
-use crate::{space, spec};
+use crate::graph::LayerGraph;
+use crate::measure::{Grid, Plan, Settings, Wanted, Work};
+use crate::{latency, seed, space, spec};
 
 /// List what has to be measured for a search space or for networks, in as few
 /// blocks as possible.
@@ -38,8 +39,16 @@ pub(super) struct SubjectArgs {
     pub(super) network: Vec<String>,
     /// Measure so many channel counts that all others are within this factor of one
     /// that is measured; 1 measures all [default: 1]
-    #[arg(long, value_name = "RATIO", value_parser = ratio)]
+    #[arg(long, value_name = "RATIO", value_parser = ratio, conflicts_with = "grid_error")]
     pub(super) grid: Option<f64>,
+    /// Measure so few channel counts that interpolation between them changes the
+    /// latency of networks by at most this (95 % of random networks), if the device is
+    /// like that of the table --like
+    #[arg(long, value_name = "PERCENT", value_parser = percent, requires_all = ["like", "space"])]
+    pub(super) grid_error: Option<f64>,
+    /// A finished table for the space, of any device; a file, or the name of a shipped one
+    #[arg(long, value_name = "TABLE", requires = "grid_error")]
+    pub(super) like: Option<String>,
 }
 
 /// All of them: measuring them takes minutes.
@@ -51,6 +60,16 @@ fn ratio(text: &str) -> Result<f64, String> {
         _ => Err("a ratio of neighbouring channel counts is a number from 1 to 4".to_owned()),
     }
 }
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').trim_end().parse::<f64>() {
+        Ok(percent) if (0.0..=50.0).contains(&percent) => Ok(percent),
+        _ => Err("an error is a number of percents from 0 to 50".to_owned()),
+    }
+}
+
+/// Networks of each space that tell what a grid costs.
+const GRID_NETWORKS: usize = 200;
 
 impl SubjectArgs {
     /// Everything that is asked for; `None` if nothing is.
@@ -68,9 +87,24 @@ impl SubjectArgs {
         Ok(Some(wanted))
     }
 
-    /// The plan for what is asked for.
-    pub(super) fn plan(&self, wanted: Wanted) -> Plan {
-        wanted.plan(self.grid.unwrap_or(GRID))
+    /// The plan for what is asked for, and a line on how its grid was chosen.
+    pub(super) fn plan(&self, wanted: Wanted) -> Result<(Plan, String), Report> {
+        let (Some(percent), Some(like)) = (self.grid_error, &self.like) else {
+            return Ok((wanted.plan(self.grid.unwrap_or(GRID)), String::new()));
+        };
+        let mut graphs = Vec::new();
+        for name in &self.space {
+            let networks = space::load(name)?.draw_networks(GRID_NETWORKS, &mut seed::rng(0, "grid", 0));
+            graphs.extend(networks.iter().map(LayerGraph::lower));
+        }
+        let table = latency::load(like)?;
+        let Grid { ratio, error } = wanted.coarsest_grid(&graphs, &table, percent / 100.0)?;
+        let told = format!(
+            "grid {ratio}: in {}, interpolating what it leaves out changes networks by up to {:.1} % (95 % of them)\n",
+            table.name,
+            100.0 * error
+        );
+        Ok((wanted.plan(ratio), told))
     }
 }
 
@@ -79,9 +113,9 @@ pub(super) fn run(args: &PlanArgs) -> Result<Exit, Report> {
     let Some(wanted) = args.subject.wanted()? else {
         return super::usage("give what the table is for: --space FILE or --network FILE");
     };
-    let plan = args.subject.plan(wanted);
+    let (plan, grid) = args.subject.plan(wanted)?;
     out.write(&plan.to_toml())?;
-    print(report(&plan, &args.out.display().to_string()));
+    print(format_args!("{grid}{}", report(&plan, &args.out.display().to_string())));
     Ok(Exit::Done)
 }
 
@@ -90,7 +124,7 @@ fn report(plan: &Plan, name: &str) -> String {
     let names: Vec<&str> = plan.covers.iter().map(|covered| covered.name.as_str()).collect();
     format!(
         "{}: {} of {} get a row, in {}; the others' channels are within a factor of {} of a row's\n\
-         {} networks to measure, {} visits: about {} where a core computes 5*10^9 multiply-adds a second, {} at 10^9\n\
+         {} networks to measure, {} visits: about {} where a core computes 10^10 multiply-adds a second, {} at 2*10^9\n\
          next: mbn-latency measure --plan {name} --out TABLE\n",
         names.join(", "),
         plan.chosen,
@@ -99,7 +133,7 @@ fn report(plan: &Plan, name: &str) -> String {
         plan.ratio,
         work.carriers,
         work.visits,
-        minutes(work.seconds(5e9)),
-        minutes(work.seconds(1e9)),
+        minutes(work.seconds(1e10)),
+        minutes(work.seconds(2e9)),
     )
 }

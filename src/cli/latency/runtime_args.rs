@@ -5,8 +5,12 @@ use std::str::FromStr;
 
 use clap::Args;
 use miette::{Diagnostic, Report};
+#[cfg(feature = "train")]
+use miette::{IntoDiagnostic, WrapErr};
 
 use crate::measure::host;
+#[cfg(feature = "train")]
+use crate::runtime::Candle;
 use crate::runtime::Runtime;
 #[cfg(feature = "tract")]
 use crate::runtime::Tract;
@@ -16,7 +20,7 @@ use crate::runtime::{OnnxRuntime, RuntimeError};
 /// Options of commands that run networks in a runtime.
 #[derive(Debug, Clone, Args)]
 pub(super) struct RuntimeArgs {
-    /// The inference runtime: tract (part of this program) or ort (ONNX Runtime)
+    /// The inference runtime: tract or candle (part of this program), or ort (ONNX Runtime)
     #[arg(long, default_value = "tract")]
     pub(super) runtime: RuntimeName,
     /// The shared library of ONNX Runtime, 1.17 or newer [default: ORT_DYLIB_PATH]
@@ -25,7 +29,7 @@ pub(super) struct RuntimeArgs {
     /// Threads that the runtime computes with
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=512))]
     pub(super) threads: u16,
-    /// Stay on this core; with one thread the last core is the default, which systems use least
+    /// Stay on this core; with one thread the last that it may use is the default, which systems use least
     #[arg(long, value_name = "N")]
     pub(super) cpu: Option<usize>,
 }
@@ -35,6 +39,7 @@ pub(super) struct RuntimeArgs {
 pub(super) enum RuntimeName {
     Tract,
     Ort,
+    Candle,
 }
 
 impl RuntimeName {
@@ -43,6 +48,7 @@ impl RuntimeName {
         match self {
             Self::Tract => "tract",
             Self::Ort => "ort",
+            Self::Candle => "candle",
         }
     }
 }
@@ -54,7 +60,8 @@ impl FromStr for RuntimeName {
         match name {
             "tract" => Ok(Self::Tract),
             "ort" => Ok(Self::Ort),
-            _ => Err("the runtimes are tract and ort"),
+            "candle" => Ok(Self::Candle),
+            _ => Err("the runtimes are tract, ort and candle"),
         }
     }
 }
@@ -62,10 +69,13 @@ impl FromStr for RuntimeName {
 /// Why there is no runtime.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum NoRuntime {
-    #[error("this program was built without {0}")]
-    #[diagnostic(help("build it with `--features {0}`, or choose another --runtime"))]
-    #[cfg_attr(all(feature = "tract", feature = "ort"), expect(dead_code, reason = "both are there"))]
-    NotBuilt(&'static str),
+    #[error("this program was built without {runtime}")]
+    #[diagnostic(help("build it with `--features {feature}`, or choose another --runtime"))]
+    #[cfg_attr(
+        all(feature = "tract", feature = "ort", feature = "train"),
+        expect(dead_code, reason = "all are there")
+    )]
+    NotBuilt { runtime: &'static str, feature: &'static str },
     #[error("no library of ONNX Runtime is given")]
     #[diagnostic(help(
         "give its file with --ort-library or ORT_DYLIB_PATH; the Python package onnxruntime holds it as \
@@ -89,13 +99,13 @@ impl RuntimeArgs {
         match self.runtime {
             RuntimeName::Tract => self.tract(),
             RuntimeName::Ort => self.onnx_runtime(),
+            RuntimeName::Candle => self.candle(),
         }
     }
 
     /// The core that this program stays on, if it stays on one.
     pub(super) fn core(&self) -> Option<usize> {
-        let last = || std::thread::available_parallelism().map_or(0, |cores| cores.get() - 1);
-        self.cpu.or_else(|| (self.threads == 1).then(last))
+        self.cpu.or_else(|| (self.threads == 1).then(host::last_core))
     }
 
     fn pin(&self) -> Result<(), NoRuntime> {
@@ -115,7 +125,18 @@ impl RuntimeArgs {
 
     #[cfg(not(feature = "tract"))]
     fn tract(&self) -> Result<Box<dyn Runtime>, Report> {
-        Err(NoRuntime::NotBuilt("tract").into())
+        Err(NoRuntime::NotBuilt { runtime: "tract", feature: "tract" }.into())
+    }
+
+    #[cfg(feature = "train")]
+    fn candle(&self) -> Result<Box<dyn Runtime>, Report> {
+        let runtime = Candle::new(usize::from(self.threads)).into_diagnostic();
+        Ok(Box::new(runtime.wrap_err("no threads to compute with")?))
+    }
+
+    #[cfg(not(feature = "train"))]
+    fn candle(&self) -> Result<Box<dyn Runtime>, Report> {
+        Err(NoRuntime::NotBuilt { runtime: "candle", feature: "train" }.into())
     }
 
     #[cfg(feature = "ort")]
@@ -127,6 +148,6 @@ impl RuntimeArgs {
 
     #[cfg(not(feature = "ort"))]
     fn onnx_runtime(&self) -> Result<Box<dyn Runtime>, Report> {
-        Err(NoRuntime::NotBuilt("ort").into())
+        Err(NoRuntime::NotBuilt { runtime: "ort", feature: "ort" }.into())
     }
 }

@@ -1,6 +1,5 @@
 //! `mbn-latency validate`: what a table's predictions are worth on whole networks.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -130,23 +129,13 @@ fn target(path: &Path) -> Result<Target, Report> {
     Ok(Target { path: path.to_owned(), text, table })
 }
 
-/// Different networks of the space, each decision drawn uniformly.
+/// The networks to measure.
 fn draw(space: &SearchSpace, count: usize, seed: u64) -> Result<Vec<NetworkSpec>, NotValidated> {
-    /// Draws for each network before the space counts as too small.
-    const PATIENCE: usize = 100;
-    let mut rng = seed::rng(seed, "validation networks", 0);
-    let mut seen = BTreeSet::new();
-    let mut networks = Vec::with_capacity(count);
-    for _ in 0..PATIENCE * count {
-        let network = space.decode(&space.sample(&mut rng));
-        if seen.insert(network.arch_id()) {
-            networks.push(network);
-        }
-        if networks.len() == count {
-            return Ok(networks);
-        }
+    let networks = space.draw_networks(count, &mut seed::rng(seed, "validation networks", 0));
+    if networks.len() < count {
+        return Err(NotValidated::SmallSpace { found: networks.len() });
     }
-    Err(NotValidated::SmallSpace { found: networks.len() })
+    Ok(networks)
 }
 
 /// The times of all networks; `None` if people ended it.

@@ -19,7 +19,7 @@ pub(super) struct ValidationReport {
     /// Of the corrected sums.
     pub(super) figures: Figures,
     pub(super) calibration: String,
-    /// Half the width of the measured medians' 95 % bounds, median over networks.
+    /// Standard error of the measured latencies in percent, median over networks.
     pub(super) noise_percent: f64,
     #[serde(skip)]
     pub(super) networks: Validated,
@@ -35,7 +35,7 @@ pub(super) struct Validated {
 impl ValidationReport {
     pub(super) fn text(&self) -> String {
         format!(
-            "{} on {} networks of {} that no fit has seen, measured to ±{:.1} %\n\
+            "{} on {} networks of {} that no fit has seen, measured with a standard error of {:.1} %\n\
              \x20                     bias      RMSE      |error|   within 5 %  within 10 %  Kendall tau\n\
              sums of rows       {}\n\
              corrected sums     {}\n",

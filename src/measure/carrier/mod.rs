@@ -65,3 +65,82 @@ pub fn carriers(plan: &Plan, surrounding: Surrounding, seed: u64, round: usize) 
     }
     loads.into_iter().map(|load| load.carrier(plan)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::graph::{LatencyUnit, LayerGraph};
+    use crate::measure::{Attribution, Wanted};
+    use crate::space;
+
+    fn plan(space: &str, ratio: f64) -> Plan {
+        let mut wanted = Wanted::default();
+        wanted.space(&space::load(space).unwrap());
+        wanted.plan(ratio)
+    }
+
+    /// What is timed in a carrier.
+    fn timed(carrier: &Carrier) -> Vec<(LatencyUnit, Option<LatencyUnit>)> {
+        let attribution = Attribution::new(&LayerGraph::lower(&carrier.network));
+        let of_plan = attribution.parts().iter().filter(|part| carrier.places.contains(&part.place));
+        of_plan.map(|part| (part.unit, part.addition)).collect()
+    }
+
+    #[rstest]
+    #[case("mobilenet_v3", 1.5, Surrounding::Network)]
+    #[case("mobilenet_v3_small_images", 1.0, Surrounding::Network)]
+    #[case("mobilenet_v3_small_images", 1.5, Surrounding::Alone)]
+    fn every_round_times_all_units(
+        #[case] space: &str,
+        #[case] ratio: f64,
+        #[case] surrounding: Surrounding,
+    ) {
+        let plan = plan(space, ratio);
+        let wanted: BTreeSet<LatencyUnit> =
+            plan.pieces.iter().flat_map(|piece| piece.timed_units(plan.padding)).collect();
+        for round in 0..2 {
+            let carriers = carriers(&plan, surrounding, 0, round);
+            let found: BTreeSet<LatencyUnit> = carriers
+                .iter()
+                .flat_map(|carrier| timed(carrier).into_iter().flat_map(|(unit, add)| [Some(unit), add]))
+                .flatten()
+                .collect();
+            assert!(wanted.is_subset(&found), "{:?}", wanted.difference(&found).next());
+            if surrounding == Surrounding::Alone {
+                assert_eq!(carriers.len(), plan.pieces.len());
+            }
+        }
+    }
+
+    /// So that no block is met in a nearly empty network, whose weights never leave the caches.
+    #[test]
+    fn carriers_are_as_large_as_networks() {
+        let space = space::load("mobilenet_v3").unwrap();
+        let madds = |network: &NetworkSpec| {
+            let graph = LayerGraph::lower(network);
+            graph.spans().iter().map(|span| graph.cost_of(span).madds).sum::<u64>()
+        };
+        let mut networks: Vec<u64> =
+            space.draw_networks(100, &mut seed::rng(0, "networks", 0)).iter().map(madds).collect();
+        networks.sort_unstable();
+        let carriers = carriers(&plan("mobilenet_v3", 1.0), Surrounding::Network, 0, 0);
+        let mut sizes: Vec<u64> = carriers.iter().map(|carrier| madds(&carrier.network)).collect();
+        sizes.sort_unstable();
+        assert!(sizes[0] > networks[0], "{} {}", sizes[0], networks[0]);
+        let (median, of_networks) = (sizes[sizes.len() / 2], networks[networks.len() / 2]);
+        assert!(median > of_networks && median < 4 * of_networks, "{median} {of_networks}");
+    }
+
+    #[test]
+    fn rounds_mix_blocks_anew_and_the_same_way_each_time() {
+        let plan = plan("mobilenet_v3_small_images", 1.5);
+        let networks = |seed, round| carriers(&plan, Surrounding::Network, seed, round);
+        assert_eq!(networks(0, 1), networks(0, 1));
+        assert_ne!(networks(0, 0), networks(0, 1));
+        assert_ne!(networks(0, 0), networks(1, 0));
+    }
+}

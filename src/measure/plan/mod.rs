@@ -1,10 +1,12 @@
 //! `Plan`: what has to be measured so that a table covers search spaces and networks.
 
+mod coarsest;
 mod cover;
 mod file;
 mod grid;
 mod piece;
 
+pub use coarsest::{Grid, NoGrid};
 pub use piece::{BATCH_NORM, Piece, PieceBlock};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -126,12 +128,21 @@ impl Wanted {
         &self.covers
     }
 
+    /// Every unit of the networks.
+    fn units(&self) -> BTreeSet<LatencyUnit> {
+        let padding = self.padding();
+        self.pieces.iter().flat_map(|piece| piece.units(padding)).collect()
+    }
+
+    fn padding(&self) -> Padding {
+        self.padding.unwrap_or(Padding::Same)
+    }
+
     /// The plan with the fewest blocks that greed finds. Channels of units that get no row differ by a factor of
     /// `ratio` at most from those of a unit that does.
     pub fn plan(mut self, ratio: f64) -> Plan {
-        let padding = self.padding.unwrap_or(Padding::Same);
-        let wanted: BTreeSet<LatencyUnit> =
-            self.pieces.iter().flat_map(|piece| piece.units(padding)).collect();
+        let padding = self.padding();
+        let wanted = self.units();
         let twins: Vec<Piece> =
             self.pieces.iter().filter_map(|piece| piece.without_addition(padding)).collect();
         self.pieces.extend(twins);
