@@ -81,9 +81,9 @@ mod tests {
 
     #[test]
     fn the_less_error_is_allowed_the_finer_is_the_grid() {
-        let (coarse, fine, none) = (found(0.2), found(0.02), found(0.0));
+        let (coarse, fine, none) = (found(0.2), found(0.006), found(0.0));
         assert!(coarse.ratio > fine.ratio && fine.ratio > 1.0, "{coarse:?} {fine:?}");
-        assert!(coarse.error <= 0.2 && fine.error <= 0.02);
+        assert!(coarse.error <= 0.2 && fine.error <= 0.006);
         assert_eq!(none, Grid { ratio: 1.0, error: 0.0 });
     }
 

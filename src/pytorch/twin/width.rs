@@ -32,10 +32,11 @@ pub(super) fn width_multiplier(
         }
         if is_enough(middle) { enough = middle } else { below = middle }
     }
-    let rounded = (0..=DECIMALS).map(|decimals| {
+    let rounded = (0..=DECIMALS).flat_map(|decimals| {
         let unit = 10f64.powi(decimals);
-        // The product may lie a rounding above a whole number.
-        (enough * unit - ROUNDING).ceil() / unit
+        // The product may lie a rounding above a whole number, and that number then be enough or just too small.
+        let least = (enough * unit - ROUNDING).ceil();
+        [least / unit, (least + 1.0) / unit]
     });
     USUAL
         .into_iter()
@@ -72,6 +73,15 @@ mod tests {
             let found = width_multiplier(&reference, rule, &target).expect("some multiplier");
             prop_assert_eq!(reference.scaled(found, rule).blocks, target.blocks);
         }
+    }
+
+    /// 160 times 1.025 is 164, which is rounded up, and in floats just below it.
+    #[test]
+    fn a_multiplier_just_above_a_round_one_is_found() {
+        let reference = spec::load("mobilenet_v3_large").expect("shipped");
+        let target = reference.scaled(1.027, WidthRule::Torchvision);
+        assert_ne!(widths(&target), widths(&reference.scaled(1.025, WidthRule::Torchvision)));
+        assert_eq!(width_multiplier(&reference, WidthRule::Torchvision, &target), Some(1.026));
     }
 
     #[test]
