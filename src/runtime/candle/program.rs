@@ -3,7 +3,7 @@
 //! Feature maps lie as the kernels want them, `[n, h, w, c]`, pooled ones as `[n, c]`. A bias and the activation behind
 //! a layer are computed in one pass over its output.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
@@ -95,7 +95,7 @@ impl Program {
             }
             values.insert(output, steps.len());
         }
-        let mut last_reader: HashMap<usize, usize> = HashMap::new();
+        let mut last_reader: BTreeMap<usize, usize> = BTreeMap::new();
         for (at, step) in steps.iter().enumerate() {
             last_reader.extend(step.inputs.iter().map(|value| (*value, at)));
         }
