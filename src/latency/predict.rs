@@ -1,4 +1,4 @@
-//! Latency of a network: base row + sum of its units.
+//! Latency of a network: base row and constant + sum of its units.
 
 use std::fmt;
 
@@ -69,8 +69,10 @@ pub struct SpanLatency {
 /// Latency of a network on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Prediction {
-    /// Base row + sum of units.
+    /// Base + sum of units.
     pub latency_ms: f64,
+    /// What belongs to no unit: the base row and the calibration's constant.
+    pub base_ms: f64,
     /// Variance of the sum, taking the errors of units as independent; rows
     /// that state no spread count as exact.
     variance_ms2: f64,
@@ -154,7 +156,14 @@ impl LatencyTable {
                 Err(unit) => missing.push(unit),
             });
         }
-        if missing.is_empty() { Ok(prediction) } else { Err(self.missing(graph, missing)) }
+        if !missing.is_empty() {
+            return Err(self.missing(graph, missing));
+        }
+        let units_ms = prediction.latency_ms - prediction.base_ms;
+        let constant_ms = self.header.calibration.as_ref().map_or(0.0, |c| c.constant_of(units_ms));
+        prediction.base_ms += constant_ms;
+        prediction.latency_ms += constant_ms;
+        Ok(prediction)
     }
 
     /// Latency of a network, block by block.
@@ -183,8 +192,10 @@ impl LatencyTable {
 
     fn base_prediction(&self) -> Prediction {
         let base = self.base.as_ref();
+        let base_ms = base.map_or(0.0, |row| row.latency_ms);
         Prediction {
-            latency_ms: base.map_or(0.0, |row| row.latency_ms),
+            latency_ms: base_ms,
+            base_ms,
             variance_ms2: base.and_then(|row| row.stddev_ms).unwrap_or(0.0).powi(2),
             ..Prediction::default()
         }

@@ -65,9 +65,8 @@ impl LatencyTable {
     /// numbers and repeated rows, each with its place in the file.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
         let header = TableHeader::parse(file, text)?;
-        let (mut base, mut rows) = distinct_rows(file, text, &header)?;
+        let (base, mut rows) = distinct_rows(file, text, &header)?;
         if let Some(calibration) = &header.calibration {
-            base = calibration.base(base);
             for (unit, row) in &mut rows {
                 *row = calibration.row(unit, *row);
             }
@@ -85,7 +84,8 @@ impl LatencyTable {
         Ok(Self::new(file, header, base, rows))
     }
 
-    /// A table of these rows, which are taken as they are: a calibration in the header is already in them.
+    /// A table of these rows, which are taken as they are: the factors of a calibration in the header are already in
+    /// them.
     pub fn new(name: &str, header: TableHeader, base: Option<Row>, rows: Vec<(LatencyUnit, Row)>) -> Self {
         let mut families = BTreeMap::new();
         for (unit, row) in &rows {

@@ -121,7 +121,7 @@ fn network_report(
         device: table.map(|t| t.header.device().to_owned()),
         latency_ms: prediction.map(|p| p.latency_ms),
         latency_stddev_ms: prediction.map(Prediction::stddev_ms),
-        latency_base_ms: table.map(|t| t.base.map_or(0.0, |row| row.latency_ms)),
+        latency_base_ms: prediction.map(|p| p.base_ms),
         latency_bound: target.zip(prediction).and_then(|(target, p)| target.bound(p.latency_ms)),
         latency_interpolated_rows: prediction.map(Prediction::estimated_rows),
         latency_extrapolated_rows: prediction.map(|p| p.extrapolated_rows),

@@ -4,8 +4,12 @@
 //! device that gets warm. A calibration corrects a table by few numbers that whole networks can tell:
 //!
 //! ```text
-//! latency(network) = base + constant + Σ factor(unit) row(unit)
+//! latency(network) = base + constant + units,    units = Σ factor(unit) row(unit)
 //! ```
+//!
+//! A constant below zero says that small networks take less than the sum of their parts, since they stay in caches. It
+//! is not carried on below the networks that it was learned from: where the units take less than the `least` of those
+//! networks, it is `constant units / least`.
 //!
 //! The factor depends on the kind of a unit and on the side of its input map, so that it is the same for all rows
 //! that interpolate between one another. It is applied once, when a table is read; everything that uses the table
@@ -54,9 +58,10 @@ impl Term {
 /// What corrects a table, learned from whole networks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
-    /// What every network takes beside its units and the base row, in ms. May be negative, even beyond the base row:
-    /// a small network keeps in caches what a large one reads again.
+    /// What every network takes beside its units and the base row, in ms; may be negative.
     pub constant_ms: f64,
+    /// Corrected units of the smallest network that the constant was learned from, in ms.
+    pub least_ms: f64,
     /// Factor of units without one of their own; above 0.
     pub all: f64,
     /// Factors by term; above 0.
@@ -65,7 +70,7 @@ pub struct Calibration {
 
 impl Calibration {
     /// Changes nothing.
-    pub const IDENTITY: Self = Self { constant_ms: 0.0, all: 1.0, factors: BTreeMap::new() };
+    pub const IDENTITY: Self = Self { constant_ms: 0.0, least_ms: 0.0, all: 1.0, factors: BTreeMap::new() };
 
     /// What the row of a unit is multiplied with: the factor of its kind at its side, else that of its kind, else that
     /// of all units.
@@ -89,23 +94,24 @@ impl Calibration {
         }
     }
 
-    /// The base row, corrected; a table without one gets one if the constant is not zero.
-    pub fn base(&self, measured: Option<Row>) -> Option<Row> {
-        let constant = Row { latency_ms: self.constant_ms, stddev_ms: None, activation: None };
-        match measured {
-            Some(row) => Some(Row { latency_ms: row.latency_ms + self.constant_ms, ..row }),
-            None => (self.constant_ms != 0.0).then_some(constant),
+    /// What a network takes beside its corrected units and the base row, in ms.
+    pub fn constant_of(&self, units_ms: f64) -> f64 {
+        if self.constant_ms < 0.0 && units_ms < self.least_ms {
+            self.constant_ms * units_ms / self.least_ms
+        } else {
+            self.constant_ms
         }
     }
 
-    /// Both corrections in one, `first` before this one: what corrects the rows of a table whose corrected rows this
-    /// calibration was fitted to.
+    /// Both corrections of rows in one, `first` before this one: what corrects the rows of a table whose corrected
+    /// rows this calibration was fitted to. The constant is that of this one.
     #[must_use]
     pub fn after(&self, first: &Self) -> Self {
         let terms = self.factors.keys().chain(first.factors.keys());
         let both = |term: &Term| (*term, self.factor_of(*term) * first.factor_of(*term));
         Self {
-            constant_ms: self.constant_ms + first.constant_ms,
+            constant_ms: self.constant_ms,
+            least_ms: self.least_ms,
             all: self.all * first.all,
             factors: terms.map(both).collect(),
         }
@@ -114,8 +120,12 @@ impl Calibration {
 
     /// Latency in ms of a network with these sums of measured rows.
     pub fn predict_ms(&self, sums: &TermSums) -> f64 {
-        let units: f64 = sums.by_term.iter().map(|(term, ms)| self.factor_of(*term) * ms).sum();
-        sums.base_ms + self.constant_ms + units
+        let units_ms = self.units_ms(sums);
+        sums.base_ms + self.constant_of(units_ms) + units_ms
+    }
+
+    fn units_ms(&self, sums: &TermSums) -> f64 {
+        sums.by_term.iter().map(|(term, ms)| self.factor_of(*term) * ms).sum()
     }
 }
 

@@ -38,7 +38,7 @@ fn assert_close(found: &[f64], wanted: &[f64]) {
 fn a_row_takes_the_narrowest_factor_that_is_stated() {
     let table = parse("constant_ms 0.25, all 2, conv 3, conv@112 0.5");
     // base; conv@112, conv@224, depthwise@112, add@56; spread of conv@224.
-    assert_close(&latencies(&table), &[0.75, 1.0, 4.5, 6.0, 0.5, 0.3]);
+    assert_close(&latencies(&table), &[0.5, 1.0, 4.5, 6.0, 0.5, 0.3]);
     let measured = LatencyTable::parse_measured("t.csv", &text("constant_ms 0.25, all 2")).expect("a table");
     assert_close(&latencies(&measured), &[0.5, 2.0, 1.5, 3.0, 0.25, 0.1]);
     assert_eq!(measured.header.calibration, None);
@@ -46,16 +46,32 @@ fn a_row_takes_the_narrowest_factor_that_is_stated() {
     assert!(!keys.contains(&&"calibration".to_owned()), "{keys:?}");
 }
 
+/// A network is never predicted to take less than nothing.
 #[test]
-fn a_constant_becomes_the_base_row_of_a_table_without_one() {
-    let without = |constant: f64| {
-        let text = text(&format!("constant_ms {constant}, all 1")).replace("base,,,,,,,,0.5,\n", "");
-        LatencyTable::parse("t.csv", &text).expect("a table").base.map(|row| row.latency_ms)
+fn a_negative_constant_takes_less_from_networks_smaller_than_it_was_learned_from() {
+    let calibration: Calibration = "constant_ms -0.5, least_ms 2, all 1".parse().expect("a calibration");
+    for (units, constant) in [(8.0, -0.5), (2.0, -0.5), (1.0, -0.25), (0.0, 0.0)] {
+        assert_eq!(calibration.constant_of(units), constant);
+    }
+    let positive: Calibration = "constant_ms 0.5, least_ms 2, all 1".parse().expect("a calibration");
+    assert_eq!(positive.constant_of(1.0), 0.5);
+    assert_eq!(calibration.to_string().parse(), Ok(calibration));
+}
+
+#[test]
+fn a_constant_is_part_of_every_prediction() {
+    let (name, text) = LATENCY_TABLES[0];
+    let graph = LayerGraph::lower(&spec::load("mobilenet_v2").expect("shipped"));
+    let predict = |calibration: &str| {
+        let text = with_entries(text, &[("calibration", Some(calibration.to_owned()))]);
+        LatencyTable::parse(name, &text).expect(name).predict(&graph).expect("priced")
     };
-    assert_eq!(without(0.5), Some(0.5));
-    assert_eq!(without(0.0), None);
-    assert_eq!(without(-0.1), Some(-0.1));
-    assert_eq!(parse("constant_ms -0.75, all 1").base.expect("a base row").latency_ms, -0.25);
+    let [plain, more, less] =
+        ["constant_ms 0, all 1", "constant_ms 3, all 1", "constant_ms -3, least_ms 1000, all 1"].map(predict);
+    assert!((more.latency_ms - plain.latency_ms - 3.0).abs() < 1e-9);
+    assert!((more.base_ms - plain.base_ms - 3.0).abs() < 1e-9);
+    let units = plain.latency_ms - plain.base_ms;
+    assert!((less.latency_ms - plain.latency_ms + 3.0 * units / 1000.0).abs() < 1e-9);
 }
 
 #[test]
@@ -76,7 +92,7 @@ fn interpolated_rows_are_corrected_like_measured_ones() {
         let found = corrected.predict(&graph).expect("priced").latency_ms;
         assert!((found / wanted - 1.0).abs() < 1e-9, "{network}: {found} {wanted}");
         let sum: f64 = corrected.explain(&graph).expect("priced").1.iter().map(|span| span.latency_ms).sum();
-        assert!((sum + corrected.base.expect("a base row").latency_ms - found).abs() < 1e-9);
+        assert!((sum + corrected.predict(&graph).expect("priced").base_ms - found).abs() < 1e-9);
     }
 }
 
@@ -97,8 +113,8 @@ fn other_lines_stay_as_they_are() {
 #[case("all 1", "`constant_ms` is missing")]
 #[case("constant_ms 0, all 1, all 1", "`all` stands twice")]
 #[case("constant_ms 0, all 1, conv@28 1, conv@28 2", "`conv@28` stands twice")]
-#[case("constant_ms 0, all 0", "a factor is above 0, and `all 0` is not")]
-#[case("constant_ms 0, all 1, conv -1", "a factor is above 0")]
+#[case("constant_ms 0, all 0", "is not above 0")]
+#[case("constant_ms 0, all 1, conv -1", "is not above 0")]
 #[case("constant_ms inf, all 1", "`constant_ms inf` is no name and number")]
 #[case("constant_ms 0, all 1, conv", "`conv` is no name and number")]
 #[case("constant_ms 0, all 1, conv 1 2", "`conv 1 2` is no name and number")]
@@ -202,7 +218,7 @@ proptest! {
         all in 1e-5..100.0_f64,
         factors in proptest::collection::btree_map(terms(), 1e-5..100.0_f64, 0..8),
     ) {
-        let rounded = Calibration { constant_ms, all, factors }.rounded();
+        let rounded = Calibration { constant_ms, least_ms: 0.0, all, factors }.rounded();
         prop_assert_eq!(rounded.to_string().parse(), Ok(rounded));
     }
 

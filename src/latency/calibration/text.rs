@@ -36,7 +36,11 @@ impl FromStr for Term {
 impl fmt::Display for Calibration {
     /// The value of the header line, with as many digits as it keeps.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "constant_ms {}, all {}", decimal(self.constant_ms), decimal(self.all))?;
+        write!(f, "constant_ms {}", decimal(self.constant_ms))?;
+        if self.least_ms > 0.0 {
+            write!(f, ", least_ms {}", decimal(self.least_ms))?;
+        }
+        write!(f, ", all {}", decimal(self.all))?;
         self.factors.iter().try_for_each(|(term, factor)| write!(f, ", {term} {}", decimal(*factor)))
     }
 }
@@ -45,12 +49,13 @@ impl FromStr for Calibration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (mut constant_ms, mut all) = (None, None);
+        let (mut constant_ms, mut least_ms, mut all) = (None, None, None);
         let mut calibration = Self::IDENTITY;
         for item in text.split(',').map(str::trim) {
             let (name, value) = name_and_value(item)?;
             let before = match name {
                 "constant_ms" => constant_ms.replace(value),
+                "least_ms" => least_ms.replace(positive(item, value)?),
                 "all" => all.replace(positive(item, value)?),
                 _ => calibration.factors.insert(name.parse()?, positive(item, value)?),
             };
@@ -59,6 +64,7 @@ impl FromStr for Calibration {
             }
         }
         calibration.constant_ms = constant_ms.ok_or("`constant_ms` is missing")?;
+        calibration.least_ms = least_ms.unwrap_or(0.0);
         calibration.all = all.ok_or("`all`, the factor of all other units, is missing")?;
         Ok(calibration)
     }
@@ -74,7 +80,7 @@ fn name_and_value(item: &str) -> Result<(&str, f64), String> {
 }
 
 fn positive(item: &str, value: f64) -> Result<f64, String> {
-    if value > 0.0 { Ok(value) } else { Err(format!("a factor is above 0, and `{item}` is not")) }
+    if value > 0.0 { Ok(value) } else { Err(format!("`{item}` is not above 0")) }
 }
 
 impl Calibration {
@@ -84,6 +90,7 @@ impl Calibration {
         let kept = |value: f64| decimal(value).parse().unwrap_or(value);
         Self {
             constant_ms: kept(self.constant_ms),
+            least_ms: kept(self.least_ms),
             all: kept(self.all),
             factors: self.factors.iter().map(|(term, factor)| (*term, kept(*factor))).collect(),
         }

@@ -106,7 +106,11 @@ impl Calibration {
                 return Err(CalibrationError::Unrelated);
             }
             if !bounds.tighten(&solution) {
-                return Ok(Fitted { calibration: solution.calibration(), frame, posterior });
+                let calibration = solution.calibration();
+                let units = networks.iter().map(|network| calibration.units_ms(&network.sums));
+                let least_ms = units.fold(f64::INFINITY, f64::min);
+                let calibration = Calibration { least_ms, ..calibration }.rounded();
+                return Ok(Fitted { calibration, frame, posterior });
             }
         }
     }
