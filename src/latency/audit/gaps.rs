@@ -59,6 +59,10 @@ fn hole(
 ) -> Option<Finding> {
     let own: BTreeSet<String> = rows.iter().map(|measured| channels(&measured.unit)).collect();
     let others = sisters - 1;
+    let sisters_have = match others {
+        1 => "its sister with another kernel has".to_owned(),
+        _ => format!("most of its {others} sisters with another kernel have"),
+    };
     let is_missing = |key: &&String, count: usize| !own.contains(*key) && 2 * count > others;
     let missing: Vec<&str> =
         grid.iter().filter(|(key, count)| is_missing(key, **count)).map(|(key, _)| key.as_str()).collect();
@@ -70,7 +74,7 @@ fn hole(
         if missing.len() > NAMED { format!(" and {} more", missing.len() - NAMED) } else { String::new() };
     let named = missing[..missing.len().min(NAMED)].join(", ");
     let message = format!(
-        "{} lacks {} of the channels that most of its {others} sisters with another kernel have: {named}{more}",
+        "{} lacks {} of the channels that {sisters_have}: {named}{more}",
         describe(family),
         missing.len(),
     );
