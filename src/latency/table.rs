@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{OnceLock, RwLock};
 
-use super::header::TableHeader;
+use super::calibration::Calibration;
+use super::header::{TableHeader, entry_span};
 use super::interpolate::{ChannelModel, FitError, Geometry, Sample, Structure};
 use super::predict::UnitLatency;
 use super::read::records;
@@ -67,6 +68,7 @@ impl LatencyTable {
         let header = TableHeader::parse(file, text)?;
         let (base, mut rows) = distinct_rows(file, text, &header)?;
         if let Some(calibration) = &header.calibration {
+            check_constant(file, text, calibration, base)?;
             for (unit, row) in &mut rows {
                 *row = calibration.row(unit, *row);
             }
@@ -171,6 +173,19 @@ pub(super) fn geometry(family: &UnitFamily) -> Geometry {
         out_positions: family.height.div_ceil(stride) * family.width.div_ceil(stride),
         kernel: family.kernel,
     }
+}
+
+/// Refuses a calibration whose constant takes more than there is.
+pub(super) fn check_constant(
+    file: &str,
+    text: &str,
+    calibration: &Calibration,
+    base: Option<Row>,
+) -> Result<(), FileError> {
+    calibration.check_constant(base).map_err(|error| {
+        FileError::at(file, text, entry_span(file, text, "calibration"), error.to_string())
+            .with_remedy("validate the table again: its calibration belongs to another base row")
+    })
 }
 
 type Rows = (Option<Row>, Vec<(LatencyUnit, Row)>);

@@ -190,7 +190,7 @@ fn plan(args: &MeasureArgs) -> Result<Option<Plan>, Report> {
     let Some(name) = &args.plan else {
         let Some(wanted) = wanted else { return Ok(None) };
         let (plan, grid) = args.subject.plan(wanted)?;
-        (!grid.is_empty()).then(|| say(grid.trim_end()));
+        grid.into_iter().for_each(say);
         return Ok(Some(plan));
     };
     let (file, text) = read_text(name, "plan", &[])?;

@@ -88,9 +88,9 @@ impl SubjectArgs {
     }
 
     /// The plan for what is asked for, and a line on how its grid was chosen.
-    pub(super) fn plan(&self, wanted: Wanted) -> Result<(Plan, String), Report> {
+    pub(super) fn plan(&self, wanted: Wanted) -> Result<(Plan, Option<String>), Report> {
         let (Some(percent), Some(like)) = (self.grid_error, &self.like) else {
-            return Ok((wanted.plan(self.grid.unwrap_or(GRID)), String::new()));
+            return Ok((wanted.plan(self.grid.unwrap_or(GRID)), None));
         };
         let mut graphs = Vec::new();
         for name in &self.space {
@@ -100,11 +100,11 @@ impl SubjectArgs {
         let table = latency::load(like)?;
         let Grid { ratio, error } = wanted.coarsest_grid(&graphs, &table, percent / 100.0)?;
         let told = format!(
-            "grid {ratio}: in {}, interpolating what it leaves out changes networks by up to {:.1} % (95 % of them)\n",
+            "grid {ratio}: in {}, interpolating what it leaves out changes networks by up to {:.1} % (95 % of them)",
             table.name,
             100.0 * error
         );
-        Ok((wanted.plan(ratio), told))
+        Ok((wanted.plan(ratio), Some(told)))
     }
 }
 
@@ -115,7 +115,10 @@ pub(super) fn run(args: &PlanArgs) -> Result<Exit, Report> {
     };
     let (plan, grid) = args.subject.plan(wanted)?;
     out.write(&plan.to_toml())?;
-    print(format_args!("{grid}{}", report(&plan, &args.out.display().to_string())));
+    if let Some(grid) = grid {
+        print(format_args!("{grid}\n"));
+    }
+    print(report(&plan, &args.out.display().to_string()));
     Ok(Exit::Done)
 }
 

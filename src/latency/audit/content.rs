@@ -5,6 +5,7 @@ use crate::diagnostic::FileError;
 use crate::graph::{LatencyUnit, UnitFamily, UnitKind};
 use crate::latency::header::TableHeader;
 use crate::latency::read::{Record, records};
+use crate::latency::table::check_constant;
 use crate::latency::{LatencyTable, Row};
 
 /// A unit with its row and line.
@@ -43,6 +44,9 @@ impl Content {
                 if usable.is_empty() {
                     mistakes.push(no_rows(file, text));
                 }
+                let base = base_row(&usable);
+                let checked = header.calibration.as_ref().map(|c| check_constant(file, text, c, base));
+                mistakes.extend(checked.and_then(Result::err));
             }
         }
         let findings = mistakes.iter().map(Finding::unreadable).collect();

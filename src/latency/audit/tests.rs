@@ -388,6 +388,11 @@ fn a_calibration_that_fits_is_no_finding_and_changes_no_other() {
     Severity::Note,
     "2 held-out networks give no bound of confidence 0.95: it takes 19"
 )]
+#[case(
+    "# calibration: constant_ms -0.6, all 1\n",
+    Severity::Error,
+    "a constant of -0.6 ms takes more than the base"
+)]
 fn a_calibration_that_does_not_fit(#[case] line: &str, #[case] severity: Severity, #[case] says: &str) {
     let found = calibrated(line);
     let [finding] = &found[..] else { panic!("not one finding: {found:#?}") };

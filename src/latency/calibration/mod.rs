@@ -33,6 +33,9 @@ pub(super) use text::parse_held_out;
 use super::Row;
 use crate::graph::{LatencyUnit, UnitKind};
 
+/// What a constant that takes all may be beyond it, because a table keeps so many digits.
+const ROUNDING_MS: f64 = 1e-6;
+
 /// What shares a factor: the units of a kind, or those of them whose input map has a certain side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term {
@@ -103,6 +106,19 @@ impl Calibration {
         }
     }
 
+    /// Whether no network can come out below zero.
+    ///
+    /// # Errors
+    /// If the constant takes more than the base row and the units of the smallest network have.
+    pub fn check_constant(&self, base: Option<Row>) -> Result<(), NegativeBase> {
+        let (constant_ms, least_ms) = (self.constant_ms, self.least_ms);
+        let base_ms = base.map_or(0.0, |row| row.latency_ms);
+        if base_ms + least_ms + constant_ms < -ROUNDING_MS {
+            return Err(NegativeBase { base_ms, least_ms, constant_ms });
+        }
+        Ok(())
+    }
+
     /// Both corrections of rows in one, `first` before this one: what corrects the rows of a table whose corrected
     /// rows this calibration was fitted to. The constant is that of this one.
     #[must_use]
@@ -127,6 +143,17 @@ impl Calibration {
     fn units_ms(&self, sums: &TermSums) -> f64 {
         sums.by_term.iter().map(|(term, ms)| self.factor_of(*term) * ms).sum()
     }
+}
+
+/// A constant that leaves less than nothing of the base row and the smallest network.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error(
+    "a constant of {constant_ms} ms takes more than the base row of {base_ms} ms has, with `least_ms` {least_ms}"
+)]
+pub struct NegativeBase {
+    base_ms: f64,
+    least_ms: f64,
+    constant_ms: f64,
 }
 
 #[cfg(test)]

@@ -59,6 +59,19 @@ fn a_negative_constant_takes_less_from_networks_smaller_than_it_was_learned_from
 }
 
 #[test]
+fn a_constant_that_takes_more_than_there_is_is_an_error() {
+    let without_base = |calibration: &str| {
+        LatencyTable::parse("t.csv", &text(calibration).replace("base,,,,,,,,0.5,\n", ""))
+    };
+    let error = without_base("constant_ms -0.1, all 1").expect_err("less than nothing").to_string();
+    let said = "t.csv:6:1: a constant of -0.1 ms takes more than the base row of 0 ms has";
+    assert!(error.starts_with(said), "{error}");
+    assert!(without_base("constant_ms -0.1, least_ms 0.09, all 1").is_err());
+    assert!(without_base("constant_ms -0.1, least_ms 0.1, all 1").is_ok());
+    assert!(LatencyTable::parse("t.csv", &text("constant_ms -0.5, all 1")).is_ok());
+}
+
+#[test]
 fn a_constant_is_part_of_every_prediction() {
     let (name, text) = LATENCY_TABLES[0];
     let graph = LayerGraph::lower(&spec::load("mobilenet_v2").expect("shipped"));
@@ -113,8 +126,9 @@ fn other_lines_stay_as_they_are() {
 #[case("all 1", "`constant_ms` is missing")]
 #[case("constant_ms 0, all 1, all 1", "`all` stands twice")]
 #[case("constant_ms 0, all 1, conv@28 1, conv@28 2", "`conv@28` stands twice")]
-#[case("constant_ms 0, all 0", "is not above 0")]
-#[case("constant_ms 0, all 1, conv -1", "is not above 0")]
+#[case("constant_ms 0, all 0", "a factor is above 0, and `all 0` is not")]
+#[case("constant_ms 0, all 1, conv -1", "a factor is above 0")]
+#[case("constant_ms 0, least_ms 0, all 1", "`least_ms 0`: the smallest network takes more")]
 #[case("constant_ms inf, all 1", "`constant_ms inf` is no name and number")]
 #[case("constant_ms 0, all 1, conv", "`conv` is no name and number")]
 #[case("constant_ms 0, all 1, conv 1 2", "`conv 1 2` is no name and number")]
@@ -215,10 +229,11 @@ proptest! {
     #[test]
     fn calibrations_survive_their_text(
         constant_ms in -5.0..5.0_f64,
+        least_ms in 1e-5..100.0_f64,
         all in 1e-5..100.0_f64,
         factors in proptest::collection::btree_map(terms(), 1e-5..100.0_f64, 0..8),
     ) {
-        let rounded = Calibration { constant_ms, least_ms: 0.0, all, factors }.rounded();
+        let rounded = Calibration { constant_ms, least_ms, all, factors }.rounded();
         prop_assert_eq!(rounded.to_string().parse(), Ok(rounded));
     }
 

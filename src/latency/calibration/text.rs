@@ -55,7 +55,8 @@ impl FromStr for Calibration {
             let (name, value) = name_and_value(item)?;
             let before = match name {
                 "constant_ms" => constant_ms.replace(value),
-                "least_ms" => least_ms.replace(positive(item, value)?),
+                "least_ms" if value > 0.0 => least_ms.replace(value),
+                "least_ms" => return Err(format!("`{item}`: the smallest network takes more than 0 ms")),
                 "all" => all.replace(positive(item, value)?),
                 _ => calibration.factors.insert(name.parse()?, positive(item, value)?),
             };
@@ -80,7 +81,7 @@ fn name_and_value(item: &str) -> Result<(&str, f64), String> {
 }
 
 fn positive(item: &str, value: f64) -> Result<f64, String> {
-    if value > 0.0 { Ok(value) } else { Err(format!("`{item}` is not above 0")) }
+    if value > 0.0 { Ok(value) } else { Err(format!("a factor is above 0, and `{item}` is not")) }
 }
 
 impl Calibration {

@@ -109,7 +109,10 @@ impl Calibration {
                 let calibration = solution.calibration();
                 let units = networks.iter().map(|network| calibration.units_ms(&network.sums));
                 let least_ms = units.fold(f64::INFINITY, f64::min);
-                let calibration = Calibration { least_ms, ..calibration }.rounded();
+                // The bound takes its units by the global factor; by their own ones they may be far less.
+                let all_ms = networks[0].sums.base_ms + least_ms;
+                let constant_ms = calibration.constant_ms.max(-all_ms);
+                let calibration = Calibration { constant_ms, least_ms, ..calibration }.rounded();
                 return Ok(Fitted { calibration, frame, posterior });
             }
         }

@@ -232,6 +232,7 @@ proptest! {
                 let least = sums.iter().map(|sums| sums.total_ms() - sums.base_ms).fold(f64::INFINITY, f64::min);
                 let least_constant = -0.5 - 0.5 * calibration.all * least;
                 prop_assert!(calibration.constant_ms >= least_constant - 1e-3 * least_constant.abs(), "{}", calibration);
+                prop_assert!(calibration.constant_ms + 0.5 + calibration.least_ms >= -1e-6, "{}", calibration);
                 prop_assert_eq!(calibration.to_string().parse(), Ok(calibration));
             }
             Err(error) => prop_assert_eq!(error, CalibrationError::Unrelated),
