@@ -14,10 +14,10 @@ use super::weights_args::{Start, read};
 use super::{Exit, NetworkArgs, RunArgs, WeightsArgs, report_error};
 use crate::data::DataSource;
 use crate::report::ReportError;
-use crate::run::training::{Teacher, TrainingRun, TrainingRunError};
-use crate::run::{
-    Inputs, TestReport, TrainingImages, TrainingOptions, TrainingProgress, cores, open_images, short_hash,
+use crate::run::training::{
+    Teacher, TestReport, TrainingOptions, TrainingProgress, TrainingRun, TrainingRunError,
 };
+use crate::run::{Inputs, TrainingImages, cores, open_images, short_hash};
 use crate::spec::{self, NetworkSpec};
 use crate::text_file::{ReadError, read_text};
 use crate::train::{RECIPES, Recipe};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::options::Inputs;
+use super::inputs::Inputs;
 use crate::differences::differences;
 use crate::spec::ArchId;
 use crate::whole_file::{remove_unfinished, write_whole_file};

@@ -7,7 +7,7 @@ use super::InspectArgs;
 use super::target::{BoundReport, Target, target};
 use crate::cli::output::print;
 use crate::report::{Align, Table};
-use crate::run::LatencyProblem;
+use crate::run::search::LatencyProblem;
 use crate::space::{self, Decision, SearchSpace};
 
 /// A search space, as printed.

@@ -13,7 +13,7 @@ use super::exit::finish;
 use super::values::share;
 use super::{ConfidenceArg, Exit, NetworkArgs, RunArgs, WeightsArgs};
 use crate::netadapt::{Importance, Rule, Step};
-use crate::run::FinalTraining;
+use crate::run::netadapt::FinalTraining;
 
 /// Narrow a trained network layer by layer until it meets a budget, keeping as
 /// much accuracy as possible, and compare the result with simpler ways to the

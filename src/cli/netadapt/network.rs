@@ -13,10 +13,8 @@ use crate::cli::{Exit, report_error};
 use crate::data::{Augment, DataSource};
 use crate::latency::{self, Bounds, LatencyTable};
 use crate::netadapt::{Limit, Meter, NetworkProblem, Problem, Resource, smallest_reachable};
-use crate::run::netadapt::{NetadaptRun, NetadaptRunError};
-use crate::run::{
-    Inputs, NetadaptOptions, NetadaptProgress, TrainingImages, cores, open_images, proxy_network, short_hash,
-};
+use crate::run::netadapt::{NetadaptOptions, NetadaptProgress, NetadaptRun, NetadaptRunError};
+use crate::run::{Inputs, TrainingImages, cores, open_images, proxy_network, short_hash};
 use crate::spec::NetworkSpec;
 use crate::text_file::{ReadError, read_text};
 use crate::train::{Decay, Distillation, RECIPES, Recipe, Schedule};

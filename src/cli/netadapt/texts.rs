@@ -7,8 +7,8 @@ use super::network::Costed;
 use crate::cli::weights_args::Start;
 use crate::graph::LayerGraph;
 use crate::netadapt::{CONFIDENCE, Problem};
-use crate::run::netadapt::NetadaptResult;
-use crate::run::{NetadaptOptions, TrainingImages, describe_proxy};
+use crate::run::netadapt::{NetadaptOptions, NetadaptResult};
+use crate::run::{TrainingImages, describe_proxy};
 
 pub(super) fn warnings(Costed { problem, .. }: &Costed<'_>, options: &NetadaptOptions) -> Vec<String> {
     let unmeasured = problem.unmeasured_levels();

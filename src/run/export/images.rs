@@ -6,7 +6,7 @@ use std::path::Path;
 use super::error::ExportError;
 use crate::data::{self, DataError, DataSource, EMBEDDED, ImageSize, Loader, Normalisation};
 use crate::run::ModelCard;
-use crate::run::training_images::{Misfit, TrainingImages, open_images};
+use crate::run::images::{Misfit, TrainingImages, open_images};
 use crate::spec::NetworkSpec;
 
 /// The most images of a part that are brought to another size: a thousand of 224 x 224 pixels take 150 MB.

@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::contest::{Arena, Original, Trained};
+use super::race::{Arena, Original, Trained};
 use crate::netadapt::{NetworkProblem, Problem, random_within, uniform};
 use crate::seed;
 use crate::spec::WidthRule;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use miette::Diagnostic;
 
-use super::members_file::MembersFileError;
+use super::state::StateFileError;
 use crate::data::DataError;
 use crate::journal::JournalError;
 use crate::nn::WeightsError;
@@ -22,7 +22,7 @@ pub enum NetadaptRunError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
-    Members(#[from] MembersFileError),
+    Members(#[from] StateFileError),
     #[error(transparent)]
     Weights(#[from] WeightsError),
     #[error(transparent)]

@@ -4,20 +4,20 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::contest::{Arena, Original, Trained};
 use super::controls::{self, Control};
 use super::error::NetadaptRunError;
 use super::gains::{ADAPTED, Gain, NetworkResult};
-use super::longer::{Training, trained_weights};
-use super::looped::Looped;
-use super::observer::NetadaptEvent;
+use super::iterate::Narrowed;
 use super::options::FinalTraining;
+use super::progress::NetadaptEvent;
+use super::race::{Arena, Original, Trained};
 use super::run::{NetadaptRun, SEED_WEIGHTS};
+use super::trainings::{Training, trained_weights};
 use crate::graph::LayerGraph;
 use crate::nn::{Network, load_network, save_weights};
 use crate::run::folder::RunFolder;
 use crate::run::training::Teacher;
-use crate::run::training_report::TestReport;
+use crate::run::training::TestReport;
 use crate::train::{Recipe, TrainError};
 
 /// The weights that the loop ended with.
@@ -32,7 +32,7 @@ pub(super) struct Finals<'a> {
     pub(super) folder: &'a RunFolder,
     pub(super) arena: &'a Arena<'a>,
     pub(super) original: &'a Original,
-    pub(super) looped: &'a Looped,
+    pub(super) narrowed: &'a Narrowed,
 }
 
 /// The widths that a control chose, so that a run that goes on need not choose again.
@@ -44,7 +44,7 @@ struct Choice {
 
 impl Finals<'_> {
     pub(super) fn results(&self, seed_test: TestReport) -> Result<Vec<NetworkResult>, NetadaptRunError> {
-        let (run, looped) = (self.run, self.looped);
+        let (run, narrowed) = (self.run, self.narrowed);
         let labels = run.images.test_labels();
         let result = |name: &str, cost: f64, report: &TestReport, trained_images: u64, gain| NetworkResult {
             name: name.to_owned(),
@@ -55,18 +55,18 @@ impl Finals<'_> {
             trained_images,
             gain,
         };
-        let cost = self.arena.cost(&looped.widths).unwrap_or(f64::NAN);
+        let cost = self.arena.cost(&narrowed.widths).unwrap_or(f64::NAN);
         let recipe = &run.options.final_recipe;
-        let all = looped.trained_images() + self.images_of(recipe);
+        let all = narrowed.trained_images() + self.images_of(recipe);
         let start = self.folder.file(ADAPTED_WEIGHTS);
-        self.save_network(&looped.widths, &looped.trained, &start)?;
-        let adapted = self.train_from(ADAPTED, FINAL, &looped.widths, &start, recipe)?;
-        let (_, spec) = run.networks(&looped.widths)?;
+        self.save_network(&narrowed.widths, &narrowed.trained, &start)?;
+        let adapted = self.train_from(ADAPTED, FINAL, &narrowed.widths, &start, recipe)?;
+        let (_, spec) = run.networks(&narrowed.widths)?;
         let weights = trained_weights(&self.folder.file(FINAL), &adapted);
         let trained = load_network(LayerGraph::lower(&spec), &weights)?;
         save_weights(trained.parameters(), &self.folder.file("weights.safetensors"))?;
         let mut results = vec![
-            result("seed", looped.seed.cost, &seed_test, 0, None),
+            result("seed", narrowed.seed.cost, &seed_test, 0, None),
             result(ADAPTED, cost, &adapted, all, None),
         ];
         let controls = if run.options.controls { Control::ALL.as_slice() } else { &[] };
@@ -104,9 +104,12 @@ impl Finals<'_> {
             Some(choice) => choice.widths,
             None => {
                 let found = match control {
-                    Control::Random => {
-                        controls::best_random(self.arena, self.original, limit, self.looped.trained_images())?
-                    }
+                    Control::Random => controls::best_random(
+                        self.arena,
+                        self.original,
+                        limit,
+                        self.narrowed.trained_images(),
+                    )?,
                     fixed => controls::fixed_widths(fixed, run.problem, limit).map(|widths| {
                         let original = self.original;
                         let cut = self.arena.cut(&widths, &original.trained, &original.scores, original);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::training_report::TestReport;
+use crate::run::training::TestReport;
 
 /// Quantile of the normal distribution for two-sided 95 %.
 const QUANTILE: f64 = 1.959_963_984_540_054;

@@ -3,26 +3,26 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::contest::Arena;
 use super::derived;
 use super::error::NetadaptRunError;
 use super::finals::{FINAL, Finals};
-use super::longer::{Training, Trainings, trained_weights};
-use super::looped::Loop;
-use super::observer::NetadaptEvent;
+use super::iterate::Loop;
 use super::options::NetadaptOptions;
+use super::progress::NetadaptEvent;
+use super::race::Arena;
 use super::summary::Summary;
+use super::trainings::{Training, Trainings, trained_weights};
 use crate::graph::{LayerGraph, Values};
 use crate::latency::Bounds;
 use crate::netadapt::{Meter, NetworkProblem};
 use crate::nn::{Network, load_network, save_weights};
+use crate::run::events::Observer;
 use crate::run::folder::{FolderError, RunFolder};
+use crate::run::images::TrainingImages;
+use crate::run::inputs::Inputs;
 use crate::run::model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
-use crate::run::observer::Observer;
-use crate::run::options::Inputs;
 use crate::run::threads;
-use crate::run::training_images::TrainingImages;
-use crate::run::training_report::TestReport;
+use crate::run::training::TestReport;
 use crate::spec::NetworkSpec;
 use crate::train::{Control, TrainError, evaluate};
 
@@ -132,15 +132,15 @@ impl NetadaptRun<'_> {
         )?;
         let values = seed_network.parameters().values().map_err(TrainError::from)?;
         let original = arena.original(values)?;
-        let looped = Loop { run: self, folder, arena: &arena, original: &original }.run()?;
-        let finals = Finals { run: self, folder, arena: &arena, original: &original, looped: &looped };
+        let narrowed = Loop { run: self, folder, arena: &arena, original: &original }.run()?;
+        let finals = Finals { run: self, folder, arena: &arena, original: &original, narrowed: &narrowed };
         let results = finals.results(seed_test)?;
-        let (network, trained) = self.networks(&looped.widths)?;
+        let (network, trained) = self.networks(&narrowed.widths)?;
         folder.write("network.toml", network.to_toml().as_bytes())?;
         folder.write("trained.toml", trained.to_toml().as_bytes())?;
-        let summary = Summary::new(self, &looped.seed, &looped.iterations, &looped.widths, results);
+        let summary = Summary::new(self, &narrowed.seed, &narrowed.iterations, &narrowed.widths, results);
         folder.write_json(MODEL_CARD, &self.card(folder, &network)?)?;
-        derived::write(folder, self, &looped.seed, &looped.iterations, &looped.widths, &summary)?;
+        derived::write(folder, self, &narrowed.seed, &narrowed.iterations, &narrowed.widths, &summary)?;
         Ok(NetadaptResult { network, summary })
     }
 

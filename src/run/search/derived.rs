@@ -2,13 +2,15 @@
 
 use serde::Serialize;
 
-use super::folder::RunFolder;
-use super::model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
+use super::error::SearchRunError;
 use super::problem::LatencyProblem;
 use super::record::{FinalRecord, TrialRecord, TrialState};
-use super::search::{SearchRun, SearchRunError};
+use super::run::SearchRun;
 use crate::graph::LayerGraph;
 use crate::report::{FrontPoint, ParetoPlot, Point, ProgressPlot, ProgressTrial, Reference, write_csv};
+use crate::run::folder::RunFolder;
+use crate::run::model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
+use crate::run::words::epochs;
 use crate::search;
 
 /// A line of `trials.csv`.
@@ -140,11 +142,6 @@ fn front_row<'a>(trial: &'a TrialRecord, finals: &[FinalRecord]) -> FrontRow<'a>
         params: trial.params,
         madds: trial.madds,
     }
-}
-
-/// `1 epoch`, `2 epochs`.
-pub(super) fn epochs(count: u32) -> String {
-    format!("{count} epoch{}", if count == 1 { "" } else { "s" })
 }
 
 fn percent(fraction: f64) -> f64 {

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::{FolderError, RunFolder, read_json};
 use crate::report::{ConfusionMatrix, ReportError, write_csv};
+use crate::run::folder::{FolderError, RunFolder, read_json};
 use crate::train::{Confusion, EpochRecord, Evaluation, History};
 
 /// How the network that a training ended with does on the test images; `report/test.json`.

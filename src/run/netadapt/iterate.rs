@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::contest::{Arena, Entry, Original, Trained};
 use super::error::NetadaptRunError;
-use super::members_file;
-use super::observer::NetadaptEvent;
+use super::progress::NetadaptEvent;
+use super::race::{Arena, Entry, Original, Trained};
 use super::record::{IterationRecord, Line, ProposalRecord, ProposalState, SeedRecord};
 use super::run::NetadaptRun;
+use super::state;
 use crate::journal::Journal;
 use crate::netadapt::{Adaptation, AdaptationOptions, Problem, Round};
 use crate::run::folder::RunFolder;
@@ -24,14 +24,14 @@ pub(super) struct Loop<'a> {
 }
 
 /// What the loop found.
-pub(super) struct Looped {
+pub(super) struct Narrowed {
     pub(super) seed: SeedRecord,
     pub(super) iterations: Vec<IterationRecord>,
     pub(super) widths: Vec<u32>,
     pub(super) trained: Trained,
 }
 
-impl Looped {
+impl Narrowed {
     /// Images that all proposals were trained on, all together.
     pub(super) fn trained_images(&self) -> u64 {
         self.iterations.iter().map(|iteration| iteration.trained_images).sum()
@@ -39,7 +39,7 @@ impl Looped {
 }
 
 impl Loop<'_> {
-    pub(super) fn run(&self) -> Result<Looped, NetadaptRunError> {
+    pub(super) fn run(&self) -> Result<Narrowed, NetadaptRunError> {
         let run = self.run;
         let path = self.folder.file(JOURNAL);
         let opened = Journal::open::<Line>(&path)?;
@@ -81,7 +81,7 @@ impl Loop<'_> {
         let best = adaptation.best().ok_or_else(|| self.stuck(&seed, iterations.len() as u32))?;
         let trained =
             members.remove(&best.key).ok_or_else(|| self.other_journal("its weights are missing"))?;
-        Ok(Looped { seed, iterations, widths: best.widths.clone(), trained })
+        Ok(Narrowed { seed, iterations, widths: best.widths.clone(), trained })
     }
 
     fn options(&self) -> AdaptationOptions {
@@ -148,7 +148,7 @@ impl Loop<'_> {
         mut iterations: Vec<IterationRecord>,
         journal: &mut Journal,
     ) -> Result<(Vec<IterationRecord>, BTreeMap<u64, Trained>), NetadaptRunError> {
-        let mut members = members_file::read(&self.state_file(iterations.len()))?;
+        let mut members = state::read(&self.state_file(iterations.len()))?;
         let mut next_key =
             1 + iterations.iter().map(|iteration| iteration.proposals.len() as u64).sum::<u64>();
         while let Some(round) = adaptation.ask() {
@@ -158,7 +158,7 @@ impl Loop<'_> {
                 self.run.observer.notify(&NetadaptEvent::Heat { iteration: round.number, heat, proposals });
             };
             let steps = self.run.options.short_steps;
-            let entries = self.arena.contest(&round, &members, &widths_of, self.original, steps, &on_heat)?;
+            let entries = self.arena.race(&round, &members, &widths_of, self.original, steps, &on_heat)?;
             let mut record = self.record(&round, &entries)?;
             let outcomes: Vec<_> = record.proposals.iter().map(ProposalRecord::outcome).collect();
             for at in adaptation.tell(&round, &outcomes) {
@@ -226,7 +226,7 @@ impl Loop<'_> {
     }
 
     fn save(&self, iterations: usize, members: &BTreeMap<u64, Trained>) -> Result<(), NetadaptRunError> {
-        Ok(members_file::write(&self.state_file(iterations), members)?)
+        Ok(state::write(&self.state_file(iterations), members)?)
     }
 
     fn stuck(&self, seed: &SeedRecord, iterations: u32) -> NetadaptRunError {

@@ -4,9 +4,10 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::observer::{JsonLines, Observer, human};
-use super::training_report::TestReport;
+use super::report::TestReport;
 use crate::data::Waits;
+use crate::run::events::{JsonLines, Observer};
+use crate::run::words::human;
 use crate::terminal::Terminal;
 use crate::train::{EpochRecord, StepReport};
 

@@ -10,7 +10,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use super::contest::Trained;
+use super::race::Trained;
 use crate::netadapt::Channels;
 use crate::train::TrainingState;
 use crate::whole_file::write_whole_file;
@@ -20,7 +20,7 @@ const HEADER: &str = "members";
 /// The file could not be written or read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {reason}", path.display())]
-pub struct MembersFileError {
+pub struct StateFileError {
     action: &'static str,
     path: PathBuf,
     reason: String,
@@ -35,8 +35,8 @@ struct Header {
 }
 
 /// Writes networks by their keys.
-pub(super) fn write(path: &Path, members: &BTreeMap<u64, Trained>) -> Result<(), MembersFileError> {
-    let failed = |reason: String| MembersFileError { action: "write", path: path.to_owned(), reason };
+pub(super) fn write(path: &Path, members: &BTreeMap<u64, Trained>) -> Result<(), StateFileError> {
+    let failed = |reason: String| StateFileError { action: "write", path: path.to_owned(), reason };
     let mut headers = BTreeMap::new();
     let mut bytes: BTreeMap<String, (usize, Vec<u8>)> = BTreeMap::new();
     for (key, trained) in members {
@@ -62,8 +62,8 @@ pub(super) fn write(path: &Path, members: &BTreeMap<u64, Trained>) -> Result<(),
 }
 
 /// Reads the networks that [`write`] wrote.
-pub(super) fn read(path: &Path) -> Result<BTreeMap<u64, Trained>, MembersFileError> {
-    let failed = |reason: String| MembersFileError { action: "read", path: path.to_owned(), reason };
+pub(super) fn read(path: &Path) -> Result<BTreeMap<u64, Trained>, StateFileError> {
+    let failed = |reason: String| StateFileError { action: "read", path: path.to_owned(), reason };
     let bytes = std::fs::read(path).map_err(|e| failed(e.to_string()))?;
     let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| failed(e.to_string()))?;
     let header = metadata.metadata().as_ref().and_then(|entries| entries.get(HEADER));

@@ -2,11 +2,11 @@
 //!
 //! Drawing one takes longer than an epoch of a small training, so it is done once training has ended, in whatever way.
 
-use super::derived::epochs;
-use super::folder::RunFolder;
-use super::training_options::TrainingOptions;
-use super::training_report::TestReport;
+use super::options::TrainingOptions;
+use super::report::TestReport;
 use crate::report::{ConfusionMatrix, ConfusionPlot, CurveEpoch, LearningCurves, ReportError};
+use crate::run::folder::RunFolder;
+use crate::run::words::epochs;
 use crate::train::{EpochRecord, History, Measured};
 
 /// Draws the epochs of a training; one that diverged has another epoch without a loss.

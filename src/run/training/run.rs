@@ -6,21 +6,21 @@ use std::sync::atomic::AtomicBool;
 use miette::Diagnostic;
 use serde_json::{Value, json};
 
-use super::derived::epochs;
-use super::folder::{FolderError, RunFolder};
-use super::model_card::{MODEL_CARD, ModelCard};
-use super::observer::Observer;
-use super::options::Inputs;
-use super::threads;
-use super::training_figures::{draw_confusion, draw_curves};
-use super::training_images::TrainingImages;
-use super::training_observer::TrainingEvent;
-use super::training_options::TrainingOptions;
-use super::training_report::{self, TestReport};
+use super::figures::{draw_confusion, draw_curves};
+use super::options::TrainingOptions;
+use super::progress::TrainingEvent;
+use super::report::{self, TestReport};
 use crate::data::{DataError, Loader, Waits};
 use crate::graph::{LayerGraph, Values};
 use crate::nn::{Network, WeightsError, load_network, save_weights};
 use crate::report::ReportError;
+use crate::run::events::Observer;
+use crate::run::folder::{FolderError, RunFolder};
+use crate::run::images::TrainingImages;
+use crate::run::inputs::Inputs;
+use crate::run::model_card::{MODEL_CARD, ModelCard};
+use crate::run::threads;
+use crate::run::words::epochs;
 use crate::spec::NetworkSpec;
 use crate::train::{
     CheckpointError, Control, EpochRecord, History, TrainError, Trainer, evaluate, load_checkpoint,
@@ -265,19 +265,19 @@ impl State<'_> {
     /// Writes the epochs so far. The checkpoint comes last: what is written before it is written again, to the same
     /// bytes, by a run that was killed in between.
     fn save(&self, history: &History) -> Result<(), TrainingRunError> {
-        training_report::write_epochs(&self.folder.file("epochs.csv"), history)?;
+        report::write_epochs(&self.folder.file("epochs.csv"), history)?;
         save_checkpoint(&self.trainer, &self.folder.file(CHECKPOINT), &self.identity, history)?;
         Ok(())
     }
 
     /// Tests the final weights, unless an earlier run has done so, and makes tables and plots of the test.
     fn test(&self, history: &History) -> Result<TestReport, TrainingRunError> {
-        let report = match training_report::read_test(self.folder)? {
+        let report = match report::read_test(self.folder)? {
             Some(report) => report,
             None => self.see_test_images(history)?,
         };
         let matrix = report.matrix()?;
-        training_report::write_tables(self.folder, &matrix)?;
+        report::write_tables(self.folder, &matrix)?;
         draw_confusion(self.folder, &self.run.spec.name, self.run.options, &report, matrix)?;
         self.folder.write_json(MODEL_CARD, &self.card(history, &report))?;
         Ok(report)
@@ -305,7 +305,7 @@ impl State<'_> {
         let reloaded = load_network(LayerGraph::lower(run.spec), &self.folder.file(weights))?;
         let evaluation = evaluate(&reloaded, &run.images.test(recipe.batch)?, &control)?;
         let report = TestReport::new(weights, epoch, run.images.class_names(), &evaluation);
-        training_report::write_test(self.folder, &report)?;
+        report::write_test(self.folder, &report)?;
         run.observer.notify(&TrainingEvent::Tested(report.clone()));
         Ok(report)
     }

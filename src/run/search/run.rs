@@ -1,26 +1,26 @@
 //! `mbn-search` from resolved options to a finished run folder.
 
-mod error;
-
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-pub use error::SearchRunError;
-
 use super::derived;
-use super::executor::run_in_order;
-use super::folder::{FolderError, RunFolder};
-use super::observer::{Event, Observer};
-use super::options::{Inputs, SearchOptions};
+use super::error::SearchRunError;
+use super::options::SearchOptions;
 use super::problem::LatencyProblem;
-use super::proxy::{self, ProxyTask};
+use super::progress::Event;
 use super::record::{FinalRecord, Record, TrialRecord, TrialState};
-use super::threads;
 use crate::graph::LayerGraph;
 use crate::journal::Journal;
 use crate::latency::{Bounds, LatencyTable};
 use crate::nn::{load_network, save_weights};
+use crate::run::events::Observer;
+use crate::run::execute::run_in_order;
+use crate::run::folder::{FolderError, RunFolder};
+use crate::run::inputs::Inputs;
+use crate::run::proxy::{self, ProxyTask};
+use crate::run::threads;
+use crate::run::words::epochs;
 use crate::search::{self, Domain, Strategy, Trial};
 use crate::space::SearchSpace;
 use crate::spec::NetworkSpec;
@@ -49,7 +49,7 @@ pub struct SearchRun<'a> {
     /// Ends the run soon after it is set.
     pub stop: &'a AtomicBool,
     /// Listens.
-    pub observer: &'a dyn Observer,
+    pub observer: &'a dyn Observer<Event>,
 }
 
 /// What a finished search found.
@@ -177,7 +177,7 @@ impl SearchRun<'_> {
                 "{} search of {} networks, {} each on {search} images, scored on {validation} held out; seed {}",
                 self.options.strategy,
                 self.options.trials,
-                derived::epochs(self.options.candidate.epochs),
+                epochs(self.options.candidate.epochs),
                 self.options.seed
             ),
         ]

@@ -5,18 +5,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use super::observer::NetadaptEvent;
+use super::progress::NetadaptEvent;
 use crate::graph::LayerGraph;
 use crate::nn::load_values;
 use crate::pytorch::Origin;
-use crate::run::observer::Observer;
-use crate::run::options::Inputs;
+use crate::run::events::Observer;
+use crate::run::images::TrainingImages;
+use crate::run::inputs::Inputs;
 use crate::run::threads;
+use crate::run::training::TestReport;
+use crate::run::training::TrainingEvent;
+use crate::run::training::TrainingOptions;
 use crate::run::training::{Teacher, TrainingRun, TrainingRunError};
-use crate::run::training_images::TrainingImages;
-use crate::run::training_observer::TrainingEvent;
-use crate::run::training_options::TrainingOptions;
-use crate::run::training_report::TestReport;
 use crate::spec::NetworkSpec;
 use crate::train::Recipe;
 

@@ -1,15 +1,12 @@
-//! What a run tells while it works, and who listens.
-//!
-//! The library emits events; a progress bar, plain lines and JSON lines are
-//! observers of them.
+//! What a search tells while it works, and how that looks on a terminal.
 
 use std::io::Write;
-use std::sync::Mutex;
-use std::time::Duration;
 
 use serde::Serialize;
 
 use super::record::{FinalRecord, TrialRecord, TrialState};
+use crate::run::events::{JsonLines, Observer};
+use crate::run::words::human;
 use crate::terminal::Terminal;
 
 /// Something that happened in a run.
@@ -61,39 +58,7 @@ pub enum Event {
     },
 }
 
-/// Listens to a run that tells events `E`.
-pub trait Observer<E = Event>: Sync {
-    /// Takes an event.
-    fn notify(&self, event: &E);
-}
-
-/// Hears nothing.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
-
-impl<E> Observer<E> for Silent {
-    fn notify(&self, _event: &E) {}
-}
-
-/// Writes every event as one line of JSON.
-#[derive(Debug)]
-pub struct JsonLines<W>(Mutex<W>);
-
-impl<W: Write + Send> JsonLines<W> {
-    /// Writes to `output`.
-    pub fn new(output: W) -> Self {
-        Self(Mutex::new(output))
-    }
-
-    pub(super) fn write(&self, event: &impl Serialize) {
-        // A reader that has gone away does not end the run: its files are kept.
-        if let (Ok(mut output), Ok(line)) = (self.0.lock(), serde_json::to_string(event)) {
-            let _ = writeln!(output, "{line}").and_then(|()| output.flush());
-        }
-    }
-}
-
-impl<W: Write + Send> Observer for JsonLines<W> {
+impl<W: Write + Send> Observer<Event> for JsonLines<W> {
     fn notify(&self, event: &Event) {
         self.write(event);
     }
@@ -121,13 +86,7 @@ impl Progress {
     }
 }
 
-/// A duration for people, roughly.
-pub(super) fn human(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    if seconds < 100 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
-}
-
-impl Observer for Progress {
+impl Observer<Event> for Progress {
     fn notify(&self, event: &Event) {
         match event {
             Event::Started { summary, trials, finals } => {

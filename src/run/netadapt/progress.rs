@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::record::{IterationRecord, ProposalState, SeedRecord};
 use super::summary::Summary;
 use crate::netadapt::{Phase, Resource};
-use crate::run::observer::{JsonLines, Observer, human};
+use crate::run::events::{JsonLines, Observer};
+use crate::run::words::human;
 use crate::terminal::Terminal;
 
 /// Something that happened in an adaptation.

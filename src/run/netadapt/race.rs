@@ -17,8 +17,8 @@ use crate::netadapt::{
     channel_scores, losers, most_important,
 };
 use crate::nn::Network;
-use crate::run::executor::run_in_order;
-use crate::run::training_images::TrainingImages;
+use crate::run::execute::run_in_order;
+use crate::run::images::TrainingImages;
 use crate::train::{Control, Recipe, TrainError, Trainer, TrainingState, mean_gradients};
 
 /// Shares of the steps and of the held-out images after each heat.
@@ -218,7 +218,7 @@ impl<'a> Arena<'a> {
     }
 
     /// Trains and scores the proposals of a round; `steps` is what each is trained for if it stays in the race.
-    pub(super) fn contest(
+    pub(super) fn race(
         &self,
         round: &Round,
         members: &BTreeMap<u64, Trained>,
