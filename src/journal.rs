@@ -71,16 +71,7 @@ impl Journal {
             .map_err(io("write"))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io("read"))?;
-        let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
-        let mut records = Vec::new();
-        for (index, line) in bytes[..whole].split_inclusive(|&b| b == b'\n').enumerate() {
-            let record = serde_json::from_slice(line).map_err(|error| JournalError::Line {
-                path: path.to_owned(),
-                line: index + 1,
-                reason: error.to_string(),
-            })?;
-            records.push(record);
-        }
+        let (records, whole) = whole_lines(path, &bytes)?;
         let dropped_bytes = bytes.len() - whole;
         if dropped_bytes > 0 {
             file.set_len(whole as u64).map_err(io("write"))?;
@@ -110,6 +101,34 @@ impl Journal {
     fn failed(&self, source: io::Error) -> JournalError {
         JournalError::Io { action: "write", path: self.path.clone(), source }
     }
+}
+
+/// The records of a journal that may be written at this moment; none if there is no such file. Bytes behind the last
+/// whole line are left out and left alone.
+///
+/// # Errors
+/// If the file cannot be read, or a whole line is no record.
+pub fn read<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, JournalError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(whole_lines(path, &bytes)?.0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(JournalError::Io { action: "read", path: path.to_owned(), source }),
+    }
+}
+
+/// The records of all whole lines, and how many bytes these take.
+fn whole_lines<R: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<(Vec<R>, usize), JournalError> {
+    let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |newline| newline + 1);
+    let mut records = Vec::new();
+    for (index, line) in bytes[..whole].split_inclusive(|&b| b == b'\n').enumerate() {
+        let record = serde_json::from_slice(line).map_err(|error| JournalError::Line {
+            path: path.to_owned(),
+            line: index + 1,
+            reason: error.to_string(),
+        })?;
+        records.push(record);
+    }
+    Ok((records, whole))
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod netadapt;
 #[cfg(feature = "train")]
 pub mod nn;
 pub mod onnx;
+pub mod outcome;
 #[cfg(feature = "train")]
 pub mod plan;
 #[cfg(feature = "train")]

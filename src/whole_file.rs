@@ -56,6 +56,14 @@ impl PendingFile {
     pub fn keep(self) -> io::Result<()> {
         self.file.persist(&self.path).map(drop::<File>).map_err(|refused| refused.error)
     }
+
+    /// Gives it its name if no file has it: of several processes, one succeeds.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] if there is a file, which stays; or the operating system's.
+    pub fn keep_new(self) -> io::Result<()> {
+        self.file.persist_noclobber(&self.path).map(drop::<File>).map_err(|refused| refused.error)
+    }
 }
 
 /// The content of an ordinary file: not of a folder, nor of a device or pipe, which may have no end.
@@ -73,16 +81,18 @@ pub fn read_whole_file(path: &Path) -> io::Result<Vec<u8>> {
 const UNFINISHED: &str = ".writing-";
 
 /// Removes what processes that were killed while they wrote have left in a folder and those within it. Nobody may be
-/// writing there.
+/// writing there, but in the folder `shared`.
 ///
 /// # Errors
 /// The operating system's.
-pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
+pub fn remove_unfinished(folder: &Path, shared: &Path) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         let is_folder = entry.file_type()?.is_dir();
         if is_folder {
-            remove_unfinished(&entry.path())?;
+            if entry.path() != shared {
+                remove_unfinished(&entry.path(), shared)?;
+            }
         } else if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
             std::fs::remove_file(entry.path())?;
         }
@@ -136,9 +146,24 @@ mod tests {
         for name in ["run.toml", "derived/pareto.svg"] {
             std::fs::write(inside(name), b"whole").unwrap();
         }
-        remove_unfinished(folder.path()).unwrap();
+        std::fs::create_dir(inside("results")).unwrap();
+        let shared = beside(&inside("results")).unwrap().into_temp_path().keep().unwrap();
+        remove_unfinished(folder.path(), &inside("results")).unwrap();
+        assert!(shared.exists());
         assert!(!unfinished.exists());
         assert!(inside("run.toml").exists() && inside("derived/pareto.svg").exists());
+    }
+
+    #[test]
+    fn of_two_that_write_the_same_new_file_one_succeeds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result.json");
+        let (first, second) =
+            (PendingFile::write(&path, b"1").unwrap(), PendingFile::write(&path, b"2").unwrap());
+        first.keep_new().unwrap();
+        assert_eq!(second.keep_new().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&path).unwrap(), b"1");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -21,6 +21,7 @@ const LAYERS: &[&[&str]] = &[
         "differences",
         "journal",
         "onnx",
+        "outcome",
         "robust",
         "seed",
         "stopwatch",

@@ -9,7 +9,8 @@
 
 use std::collections::BTreeMap;
 
-use mbn::search::{Domain, Options, Outcome, Point, StrategyKind, best, build, hypervolume, pareto_front};
+use mbn::outcome::Outcome;
+use mbn::search::{Domain, Options, Point, StrategyKind, best, build, hypervolume, pareto_front};
 use mbn::seed;
 use mbn::space::Genotype;
 use rand::Rng;

@@ -14,6 +14,10 @@ pub mod netadapt;
 mod network_args;
 mod output;
 #[cfg(feature = "train")]
+mod recipe_arg;
+#[cfg(feature = "train")]
+pub mod report;
+#[cfg(feature = "train")]
 mod run_args;
 #[cfg(feature = "train")]
 pub mod search;

@@ -1,9 +1,9 @@
 //! Arguments of every command that makes a run.
 
-use std::io::Stdout;
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::run::{JsonLines, Observer, Silent};
 
@@ -25,14 +25,11 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// The listener that the options ask for: JSON lines on stdout, none, or progress for people.
-    pub(super) fn observer<E, P: Observer<E> + 'static>(
+    /// The observer that the options ask for: JSON lines on stdout, none, or progress for people.
+    pub(super) fn observer<P: Serialize, O: Observer<P> + 'static>(
         &self,
-        progress: impl FnOnce() -> P,
-    ) -> Box<dyn Observer<E>>
-    where
-        JsonLines<Stdout>: Observer<E>,
-    {
+        progress: impl FnOnce() -> O,
+    ) -> Box<dyn Observer<P>> {
         match (self.json, self.quiet) {
             (true, _) => Box::new(JsonLines::new(std::io::stdout())),
             (false, true) => Box::new(Silent),

@@ -9,18 +9,18 @@ use miette::{IntoDiagnostic, Report, miette};
 use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
 use super::output::print;
+use super::recipe_arg::read_recipe;
 use super::values::share;
 use super::weights_args::{Start, read};
 use super::{Exit, NetworkArgs, RunArgs, WeightsArgs, report_error};
 use crate::data::DataSource;
 use crate::report::ReportError;
 use crate::run::training::{
-    Teacher, TestReport, TrainingOptions, TrainingProgress, TrainingRun, TrainingRunError,
+    Teacher, TrainingOptions, TrainingProgress, TrainingRun, TrainingRunError, TrainingView,
 };
 use crate::run::{Inputs, TrainingImages, cores, open_images, short_hash};
 use crate::spec::{self, NetworkSpec};
-use crate::text_file::{ReadError, read_text};
-use crate::train::{RECIPES, Recipe};
+use crate::train::Recipe;
 
 /// Train a network by a recipe, and test it once at the end.
 #[derive(Debug, Parser)]
@@ -121,9 +121,9 @@ fn train(args: &TrainArgs) -> Result<Exit, Report> {
         observer: observer.as_ref(),
     };
     match run.run(&folder) {
-        Ok(report) => {
+        Ok(view) => {
             if !args.run.json {
-                print(result_text(&spec, &report, &folder).into_diagnostic()?);
+                print(result_text(&view, &folder).into_diagnostic()?);
             }
             Ok(Exit::Done)
         }
@@ -139,15 +139,13 @@ fn train(args: &TrainArgs) -> Result<Exit, Report> {
 
 /// The recipe with the changes of the command line, its text, and what the user should know about the changes.
 fn recipe(args: &TrainArgs) -> Result<(Recipe, String, Vec<String>), Report> {
-    let (file, text) = read_text(&args.recipe, "recipe", RECIPES)?;
-    let mut recipe = Recipe::from_toml(&file, &text).map_err(ReadError::from)?;
+    let (mut recipe, text) = read_recipe(&args.recipe, args.epochs)?;
     let mut warnings = Vec::new();
-    recipe.epochs = args.epochs.unwrap_or(recipe.epochs);
     let batch = args.batch.and_then(|batch| NonZeroUsize::new(batch as usize)).unwrap_or(recipe.batch);
     if batch != recipe.batch {
         warnings.push(format!(
-            "the learning rate {} of {file} is for batches of {}, not {batch}",
-            recipe.schedule.learning_rate, recipe.batch
+            "the learning rate {} of {} is for batches of {}, not {batch}",
+            recipe.schedule.learning_rate, args.recipe, recipe.batch
         ));
     }
     recipe.batch = batch;
@@ -230,7 +228,15 @@ fn default_folder(options: &TrainingOptions) -> PathBuf {
     PathBuf::from("results").join(format!("train-{network}-{recipe}-s{}-{hash}", options.seed))
 }
 
-fn result_text(spec: &NetworkSpec, report: &TestReport, folder: &Path) -> Result<String, ReportError> {
+/// What a training has come to, for people.
+pub(super) fn result_text(view: &TrainingView, folder: &Path) -> Result<String, ReportError> {
+    let name = &view.spec.name;
+    let Some(report) = &view.test else {
+        let (done, epochs) = (view.history.0.len(), view.options.recipe.epochs);
+        let why =
+            view.divergence.as_ref().map_or(String::new(), |divergence| format!("; {}", divergence.reason));
+        return Ok(format!("{name}: {done} of {epochs} epochs are done, not tested yet{why}\n"));
+    };
     let matrix = report.matrix()?;
     let classes = match matrix.classes().len() {
         0..=MOST_CLASSES_SHOWN => format!("\n{}\n", matrix.table()),
@@ -240,19 +246,19 @@ fn result_text(spec: &NetworkSpec, report: &TestReport, folder: &Path) -> Result
         "{}: test {:.1} % ({} of {} images) with the weights of epoch {}\n\
          {classes}\
          in {}:\n  \
-           {:<59}weights and batch-norm statistics\n  \
-           {:<59}the course of training\n  \
-           {:<59}the test by class and prediction\n\
+           {:<61}weights and batch-norm statistics\n  \
+           {:<61}the course of training\n  \
+           {:<61}the test by class and prediction\n\
          next: mbn-inspect {}\n",
-        spec.name,
+        name,
         100.0 * report.accuracy,
         report.correct,
         report.images,
         report.epoch,
         folder.display(),
         report.weights,
-        "epochs.csv, report/learning_curves.svg and .png",
-        "report/classes.csv, confusion.csv, confusion.svg and .png",
+        "epochs.csv, derived/learning_curves.svg and .png",
+        "derived/classes.csv, confusion.csv, confusion.svg and .png",
         folder.join("network.toml").display()
     ))
 }

@@ -21,6 +21,7 @@ use super::problem::{Problem, with_width};
 use super::rule::Rule;
 use super::schedule::Step;
 use super::surrogate::{Observation, Surrogate};
+use crate::outcome::Outcome;
 use crate::seed;
 
 /// How often a step is halved where no single group saves it.
@@ -159,17 +160,6 @@ pub struct Round {
     pub winners: usize,
 }
 
-/// How an evaluation ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Outcome {
-    /// With an accuracy.
-    Scored(f64),
-    /// Early: it was certainly not among the best.
-    Lost,
-    /// Without a result.
-    Failed,
-}
-
 /// A loop at work.
 pub struct Adaptation<'p> {
     problem: &'p dyn Problem,
@@ -252,7 +242,7 @@ impl<'p> Adaptation<'p> {
             self.tried.insert(proposal.widths.clone());
             let key = self.next_key;
             self.next_key += 1;
-            if let (false, Outcome::Scored(accuracy)) = (proposal.is_pacer, *outcome) {
+            if let (false, Some(accuracy)) = (proposal.is_pacer, outcome.accuracy()) {
                 let parent = self.members().find(|member| member.key == proposal.parent);
                 let effort =
                     parent.map_or(0.0, |parent| parent.effort) + f64::from(u8::from(self.options.inherits));
@@ -285,9 +275,11 @@ impl<'p> Adaptation<'p> {
         match proposal.reference {
             Reference::None => 0.0,
             Reference::Member { accuracy, .. } => accuracy,
-            Reference::Pacer(at) => match outcomes.get(at) {
-                Some(&Outcome::Scored(accuracy)) => accuracy,
-                _ => self.members().find(|m| m.key == proposal.parent).map_or(0.0, |parent| parent.accuracy),
+            Reference::Pacer(at) => match outcomes.get(at).and_then(Outcome::accuracy) {
+                Some(accuracy) => accuracy,
+                None => {
+                    self.members().find(|m| m.key == proposal.parent).map_or(0.0, |parent| parent.accuracy)
+                }
             },
         }
     }

@@ -20,7 +20,7 @@ mod surgery;
 mod surrogate;
 mod tabular;
 
-pub use adaptation::{Adaptation, AdaptationOptions, Member, Outcome, Phase, Proposal, Reference, Round};
+pub use adaptation::{Adaptation, AdaptationOptions, Member, Phase, Proposal, Reference, Round};
 pub use controls::{random_within, uniform};
 pub use importance::{Importance, channel_scores, most_important};
 pub use limit::{Limit, LimitError, Meter, Resource};

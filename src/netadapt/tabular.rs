@@ -10,10 +10,11 @@ use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::adaptation::{Adaptation, AdaptationOptions, Outcome};
+use super::adaptation::{Adaptation, AdaptationOptions};
 use super::controls::random_within;
 use super::problem::{Group, Problem};
 use crate::diagnostic::FileError;
+use crate::outcome::Outcome;
 use crate::seed;
 
 /// Where a table has its widths: `digits:widths`, or `stem,body,head`.
@@ -280,7 +281,7 @@ pub fn adapt_table(
         let outcomes: Vec<Outcome> = round
             .proposals
             .iter()
-            .map(|proposal| Outcome::Scored(evaluator.evaluate(&proposal.widths)))
+            .map(|proposal| Outcome::from_accuracy(evaluator.evaluate(&proposal.widths)))
             .collect();
         adaptation.tell(&round, &outcomes);
     }

@@ -1,13 +1,14 @@
 use proptest::prelude::*;
 
 use super::{
-    Adaptation, AdaptationOptions, Channels, Group, GroupColumns, Importance, Meter, Outcome, Phase, Problem,
-    Rule, Step, Surgery, TabularProblem, TabularSource, channel_scores, most_important, random_within,
+    Adaptation, AdaptationOptions, Channels, Group, GroupColumns, Importance, Meter, Phase, Problem, Rule,
+    Step, Surgery, TabularProblem, TabularSource, channel_scores, most_important, random_within,
     smallest_reachable, uniform,
 };
 use crate::graph::ops::{Axis, Operation};
 use crate::graph::{ChannelGroups, LayerGraph, Values};
 use crate::nn::{Engine, Mode, Network, Parameters};
+use crate::outcome::Outcome;
 use crate::seed;
 use crate::spec::{self, BlockSpec, NetworkSpec, Padding};
 
@@ -259,7 +260,7 @@ fn adapt(problem: &Linear, options: AdaptationOptions) -> (super::Member, Vec<su
     let mut rounds = Vec::new();
     while let Some(round) = adaptation.ask() {
         let outcomes: Vec<_> =
-            round.proposals.iter().map(|p| Outcome::Scored(problem.accuracy(&p.widths))).collect();
+            round.proposals.iter().map(|p| Outcome::from_accuracy(problem.accuracy(&p.widths))).collect();
         adaptation.tell(&round, &outcomes);
         rounds.push(round);
         assert!(rounds.len() < 1000, "the loop does not end");
@@ -356,14 +357,14 @@ fn failures_and_lost_races_never_win() {
     let problem = Linear::new();
     let mut adaptation = Adaptation::new(&problem, options(9.0), 1.0).expect("a seed");
     let round = adaptation.ask().expect("proposals");
-    let mut outcomes = vec![Outcome::Failed; round.proposals.len()];
-    outcomes[0] = Outcome::Scored(1.0);
+    let mut outcomes = vec![Outcome::failed("no images"); round.proposals.len()];
+    outcomes[0] = Outcome::from_accuracy(1.0);
     assert!(round.proposals[0].is_pacer, "it is scored, and never goes on");
     outcomes[1] = Outcome::Lost;
-    outcomes[2] = Outcome::Scored(0.0);
+    outcomes[2] = Outcome::from_accuracy(0.0);
     assert_eq!(adaptation.tell(&round, &outcomes), [2]);
     let round = adaptation.ask().expect("proposals");
-    let all_failed = vec![Outcome::Failed; round.proposals.len()];
+    let all_failed = vec![Outcome::failed("no images"); round.proposals.len()];
     assert_eq!(adaptation.tell(&round, &all_failed), [0; 0]);
     assert!(adaptation.ask().is_none() && adaptation.best().is_none(), "there is no way on");
 }

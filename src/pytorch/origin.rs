@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::families::family;
 use super::names::{TensorNames, Unnamed};
@@ -46,7 +46,7 @@ impl fmt::Display for Package {
 }
 
 /// Where weights were made: this fixes the names of tensors and the constants that the weights were trained with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// This program; the network file states the constants.

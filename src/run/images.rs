@@ -137,6 +137,11 @@ impl TrainingImages {
         )
     }
 
+    /// Height, width and channels of the images to train on.
+    pub fn shape(&self) -> [u32; 3] {
+        [self.train.height(), self.train.width(), self.train.channels()].map(|size| size as u32)
+    }
+
     /// Names of the classes.
     pub fn class_names(&self) -> &[String] {
         self.train.class_names()

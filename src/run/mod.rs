@@ -2,6 +2,7 @@
 //!
 //! What the rooms share lies beside them; a room uses what is shared and the rooms that its runs are made of.
 
+mod evaluate;
 mod events;
 mod execute;
 #[cfg(feature = "export")]
@@ -17,10 +18,12 @@ mod threads;
 pub mod training;
 mod words;
 
-pub use events::{JsonLines, Observer, Silent};
-pub use folder::{FolderError, RunFolder};
+pub use evaluate::{Evaluator, Fidelity, ShortTraining};
+pub use events::{Event, Events, Glance, JsonLines, Observer, RunKind, Silent};
+pub use execute::{Executor, Job, JobResult, Threads};
+pub use folder::{FolderError, RunFolder, RunReader};
 pub use images::{Misfit, TrainingImages, open_images};
-pub use inputs::{Inputs, short_hash};
-pub use model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
-pub use proxy::{ProxyTask, describe as describe_proxy, proxy_network};
+pub use inputs::{Inputs, file_name, short_hash};
+pub use model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard, ProxyOf};
+pub use proxy::{describe as describe_proxy, proxy_network};
 pub use threads::cores;

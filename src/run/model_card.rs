@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::{FolderError, read_json};
 use crate::data::Normalisation;
-use crate::latency::{Bounds, Confidence, Interval};
+use crate::graph::LayerGraph;
+use crate::latency::{Bounds, Confidence, Interval, LatencyTable};
+use crate::spec::{ArchId, NetworkSpec};
 
 /// The file's name, in the folder of every trained network.
 pub const MODEL_CARD: &str = "model.json";
@@ -30,9 +32,28 @@ pub struct ModelCard {
     pub validation_accuracy: Option<f64>,
     /// Top-1 on the test images.
     pub test_accuracy: f64,
-    /// Latency of the network that was searched for or narrowed, which may take other images than this one.
+    /// Latency of this network, where a table predicts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<CardLatency>,
+    /// The network that was searched for or narrowed, where this one is its proxy; its latency is not that of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_of: Option<ProxyOf>,
+}
+
+/// The network whose proxy was trained: the same blocks for other images or classes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyOf {
+    /// Its file, beside the card.
+    pub network: String,
+    /// Its name.
+    pub name: String,
+    /// Its identity.
+    pub arch_id: ArchId,
+    /// Side of its images.
+    pub resolution: u32,
+    /// Its classes.
+    pub classes: u32,
 }
 
 /// A predicted latency.
@@ -74,6 +95,36 @@ impl CardBound {
 }
 
 impl ModelCard {
+    /// The card of `trained`, which is `timed` itself or its proxy, with its own latency where `table` can predict it.
+    /// A bound is known only for what is timed: the networks that a table was validated on are none of proxies.
+    #[must_use]
+    pub(super) fn of_networks(
+        self,
+        timed: &NetworkSpec,
+        trained: &NetworkSpec,
+        table: Option<(&LatencyTable, Bounds)>,
+    ) -> Self {
+        let is_proxy = timed.arch_id() != trained.arch_id();
+        let proxy_of = is_proxy.then(|| ProxyOf {
+            network: "network.toml".to_owned(),
+            name: timed.name.clone(),
+            arch_id: timed.arch_id(),
+            resolution: timed.resolution,
+            classes: timed.classes,
+        });
+        let latency = table.and_then(|(table, bounds)| {
+            let prediction = table.predict(&LayerGraph::lower(trained)).ok()?;
+            Some(CardLatency {
+                device: table.header.device().to_owned(),
+                ms: prediction.latency_ms,
+                stddev_ms: prediction.stddev_ms(),
+                resolution: trained.resolution,
+                bound: CardBound::of(bounds, prediction.latency_ms).filter(|_| !is_proxy),
+            })
+        });
+        Self { latency, proxy_of, ..self }
+    }
+
     /// The card in a folder, if there is one.
     ///
     /// # Errors

@@ -14,7 +14,8 @@ use super::error::SearchError;
 use super::feasible::FeasibleSampler;
 use super::pareto::Point;
 use super::remaining::find_unproposed;
-use super::strategy::{Outcome, Strategy, Trial};
+use super::strategy::{Strategy, Trial};
+use crate::outcome::Outcome;
 use crate::seed;
 use crate::space::Genotype;
 

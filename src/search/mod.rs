@@ -39,4 +39,4 @@ pub use feasible::FeasibleSampler;
 pub use nondominated::{crowding_distances, non_dominated_fronts};
 pub use pareto::{Point, best, hypervolume, pareto_front};
 pub use reward::Reward;
-pub use strategy::{Outcome, Strategy, Trial};
+pub use strategy::{Strategy, Trial};

@@ -6,7 +6,8 @@ use proptest::prelude::{ProptestConfig, any, prop, prop_assert, prop_assert_eq, 
 use rstest::rstest;
 
 use super::test_domain::TestDomain;
-use super::{Domain, Options, Outcome, SearchError, Strategy, StrategyKind, Trial, build, population};
+use super::{Domain, Options, SearchError, Strategy, StrategyKind, Trial, build, population};
+use crate::outcome::Outcome;
 use crate::space::Genotype;
 
 const ARITY: [usize; 6] = [3, 4, 2, 3, 5, 4];

@@ -120,6 +120,17 @@ pub fn load_checkpoint(
     Ok(header.epochs)
 }
 
+/// The epochs of the training whose checkpoint lies at `path`.
+///
+/// # Errors
+/// If the file cannot be read, or is no checkpoint.
+pub fn checkpoint_history(path: &Path) -> Result<History, CheckpointError> {
+    let failed = |reason: String| CheckpointError::File { action: "read", path: path.to_owned(), reason };
+    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let damaged = |reason: String| CheckpointError::Damaged { path: path.to_owned(), reason };
+    Ok(read_header(&bytes).map_err(damaged)?.epochs)
+}
+
 fn read_header(bytes: &[u8]) -> Result<Header, String> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
     let text = metadata.metadata().as_ref().and_then(|entries| entries.get(HEADER));

@@ -23,7 +23,7 @@ mod shipped;
 mod state;
 mod trainer;
 
-pub use checkpoint::{CheckpointError, load_checkpoint, save_checkpoint};
+pub use checkpoint::{CheckpointError, checkpoint_history, load_checkpoint, save_checkpoint};
 pub use confusion::{Confusion, most_likely};
 pub use control::{Control, EpochReport, StepReport};
 pub use error::TrainError;

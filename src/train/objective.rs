@@ -15,13 +15,6 @@ pub(super) struct Objective {
     dlogits: Vec<f32>,
 }
 
-/// Loss and score of one batch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Outcome {
-    pub(super) loss: f64,
-    pub(super) score: Score,
-}
-
 impl Objective {
     /// The loss of `recipe` for that many classes.
     ///
@@ -44,7 +37,7 @@ impl Objective {
     ///
     /// # Errors
     /// If the batch does not fit the network or the teacher.
-    pub(super) fn compute(&mut self, logits: &[f32], batch: &Batch) -> Result<Outcome, TrainError> {
+    pub(super) fn compute(&mut self, logits: &[f32], batch: &Batch) -> Result<(f64, Score), TrainError> {
         let teacher = match &mut self.teacher {
             None => None,
             Some((engine, Distillation { temperature, weight })) => Some(Teacher {
@@ -63,7 +56,7 @@ impl Objective {
         let loss = loss_and_gradient(logits, targets, self.classes, &mut self.dlogits)?;
         let rows = logits.chunks_exact(self.classes).zip(most_seen(batch));
         let correct = rows.filter(|(logits, label)| most_likely(logits) == **label as usize).count();
-        Ok(Outcome { loss, score: Score { correct: correct as u64, total: batch.len() as u64 } })
+        Ok((loss, Score { correct: correct as u64, total: batch.len() as u64 }))
     }
 
     /// The gradient of the last loss by the logits, `[n, classes]`.

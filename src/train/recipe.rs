@@ -3,9 +3,9 @@
 use std::num::NonZeroUsize;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::schedule::{Decay, Schedule};
+use super::schedule::Schedule;
 use crate::data::Augment;
 use crate::spec::NetworkSpec;
 
@@ -86,35 +86,6 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// A recipe for ranking candidates after a few epochs on small images:
-    /// nothing that only pays in longer training.
-    pub fn candidate(epochs: u32) -> Self {
-        Self { label_smoothing: 0.0, augment: Augment::NONE, ..Self::small_images(epochs) }
-    }
-
-    /// A recipe for a few epochs of training on small images.
-    pub fn small_images(epochs: u32) -> Self {
-        Self {
-            epochs,
-            batch: NonZeroUsize::new(64).unwrap_or(NonZeroUsize::MIN),
-            weight_decay: 0.02,
-            label_smoothing: 0.1,
-            dropout: None,
-            ema: None,
-            clip_norm: None,
-            // After a short training the moving statistics still remember weights long gone.
-            recalibrate: 20,
-            optimizer: OptimizerKind::Adamw { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
-            schedule: Schedule {
-                decay: Decay::Cosine { final_rate: 0.0 },
-                learning_rate: 4e-3,
-                warmup_epochs: 0.3,
-            },
-            augment: Augment { pad: 2, flip: true, ..Augment::NONE },
-            distill: None,
-        }
-    }
-
     /// The network that this recipe trains: the same with the recipe's dropout, if it has one.
     #[must_use]
     pub fn with_dropout(&self, network: &NetworkSpec) -> NetworkSpec {
@@ -124,5 +95,14 @@ impl Recipe {
     /// Learning rate of a step, counted from 0.
     pub fn learning_rate_at(&self, step: u64, steps_per_epoch: u64) -> f64 {
         self.schedule.rate_at(step, steps_per_epoch, self.epochs)
+    }
+}
+
+/// From the settings of a recipe file, with all of its checks: what a run folder holds is read as it was written.
+impl<'de> Deserialize<'de> for Recipe {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let settings = toml::Table::deserialize(deserializer)?;
+        let text = toml::to_string(&settings).map_err(serde::de::Error::custom)?;
+        Self::from_toml("recipe", &text).map_err(serde::de::Error::custom)
     }
 }

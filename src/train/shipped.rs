@@ -7,6 +7,8 @@ use crate::text_file::{ReadError, Shipped, read_text};
 pub const RECIPES: &Shipped = &[
     ("small_images.toml", include_str!("../../recipes/small_images.toml")),
     ("small_images_distill.toml", include_str!("../../recipes/small_images_distill.toml")),
+    ("search_candidate.toml", include_str!("../../recipes/search_candidate.toml")),
+    ("search_final.toml", include_str!("../../recipes/search_final.toml")),
     ("mobilenet_v3.toml", include_str!("../../recipes/mobilenet_v3.toml")),
 ];
 

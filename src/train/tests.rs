@@ -44,7 +44,7 @@ const RMSPROP: OptimizerKind = OptimizerKind::Rmsprop { decay: 0.9, momentum: 0.
 const ADAMW: OptimizerKind = OptimizerKind::Adamw { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 
 fn recipe(optimizer: OptimizerKind, learning_rate: f64) -> Recipe {
-    let base = Recipe::small_images(6);
+    let base = Recipe { epochs: 6, ..crate::train::load("search_final").expect("shipped") };
     let schedule = Schedule { learning_rate, ..base.schedule };
     Recipe { optimizer, schedule, augment: Augment::NONE, ..base }
 }

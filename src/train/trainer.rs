@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::average::Average;
 use super::clip::clip_norm;
 use super::evaluate::{Evaluation, evaluate_with};
-use super::objective::{Objective, Outcome};
+use super::objective::Objective;
 use super::optimizer::Optimizer;
 use super::recalibrate::recalibrate;
 use super::{Control, EpochReport, Recipe, Score, StepReport, TrainError};
@@ -78,7 +78,7 @@ impl<'a> Trainer<'a> {
         let mut batches = batches.prefetch()?;
         for (index, batch) in (0u64..).zip(&mut batches) {
             control.check()?;
-            let Outcome { loss, score } = self.step(&batch, first + index, steps)?;
+            let (loss, score) = self.step(&batch, first + index, steps)?;
             if !loss.is_finite() {
                 return Err(TrainError::Diverged { loss, epoch, step: index + 1 });
             }
@@ -113,7 +113,7 @@ impl<'a> Trainer<'a> {
             let batches = self.images.training(self.recipe.augment, self.seed, epoch).starting_at(first);
             for batch in batches.take((steps.end - next) as usize) {
                 control.check()?;
-                let Outcome { loss, .. } = self.step(&batch, next, per_epoch)?;
+                let (loss, _) = self.step(&batch, next, per_epoch)?;
                 if !loss.is_finite() {
                     return Err(TrainError::Diverged {
                         loss,
@@ -127,11 +127,11 @@ impl<'a> Trainer<'a> {
         self.check_finite((next / per_epoch) as u32 + 1)
     }
 
-    /// One step, counted from 0. Where the loss is no number, the weights are left alone.
-    fn step(&mut self, batch: &Batch, step: u64, steps_per_epoch: u64) -> Result<Outcome, TrainError> {
+    /// One step, counted from 0: loss and score of its batch. Where the loss is no number, the weights are left alone.
+    fn step(&mut self, batch: &Batch, step: u64, steps_per_epoch: u64) -> Result<(f64, Score), TrainError> {
         let logits = self.engine.forward(&batch.pixels, Mode::Train { seed: self.seed, step })?;
-        let outcome = self.objective.compute(logits, batch)?;
-        if outcome.loss.is_finite() {
+        let (loss, score) = self.objective.compute(logits, batch)?;
+        if loss.is_finite() {
             self.engine.backward(self.objective.dlogits())?;
             if let Some(largest) = self.recipe.clip_norm {
                 clip_norm(&mut self.engine, largest);
@@ -142,7 +142,7 @@ impl<'a> Trainer<'a> {
                 average.take_in(step + 1)?;
             }
         }
-        Ok(outcome)
+        Ok((loss, score))
     }
 
     /// The last step of an epoch may break weights that no later loss of the epoch shows.

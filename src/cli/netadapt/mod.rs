@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 
+pub(super) use texts::result_text;
+
 use super::exit::finish;
 use super::values::share;
 use super::{ConfidenceArg, Exit, NetworkArgs, RunArgs, WeightsArgs};

@@ -8,16 +8,19 @@ use super::texts::{result_text, summary, warnings};
 use super::{Controls, NetadaptArgs};
 use crate::cli::interrupt::stop_on_ctrl_c;
 use crate::cli::output::print;
+use crate::cli::recipe_arg::read_recipe;
 use crate::cli::weights_args::Start;
 use crate::cli::{Exit, report_error};
 use crate::data::{Augment, DataSource};
 use crate::latency::{self, Bounds, LatencyTable};
 use crate::netadapt::{Limit, Meter, NetworkProblem, Problem, Resource, smallest_reachable};
-use crate::run::netadapt::{NetadaptOptions, NetadaptProgress, NetadaptRun, NetadaptRunError};
-use crate::run::{Inputs, TrainingImages, cores, open_images, proxy_network, short_hash};
+use crate::run::netadapt::{
+    NETWORK, NetadaptOptions, NetadaptProgress, NetadaptRun, NetadaptRunError, TABLE, TRAINED_NETWORK,
+};
+use crate::run::{Inputs, TrainingImages, cores, file_name, open_images, proxy_network, short_hash};
 use crate::spec::NetworkSpec;
 use crate::text_file::{ReadError, read_text};
-use crate::train::{Decay, Distillation, RECIPES, Recipe, Schedule};
+use crate::train::{Decay, Distillation, Recipe, Schedule};
 
 /// Share of the recipe's learning rate at which proposals are trained.
 const SHORT_RATE: f64 = 0.25;
@@ -28,7 +31,6 @@ const DISTILLATION: Distillation = Distillation { temperature: 4.0, weight: 0.7 
 /// A network that is narrowed, and how its cost is known.
 pub(super) struct Costed<'a> {
     pub(super) problem: NetworkProblem<'a>,
-    pub(super) table: &'a LatencyTable,
     pub(super) bounds: Bounds,
 }
 
@@ -59,12 +61,12 @@ pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
         None => (costed, trained),
     };
     let problem = NetworkProblem::new(costed, trained, meter)?;
-    let costed = Costed { problem, table: &table, bounds };
+    let costed = Costed { problem, bounds };
     if let Some(exit) = ended_by_budget(&costed, budget) {
         return Ok(exit);
     }
     let options = options(args, budget, &costed.problem, start.as_ref(), &source)?;
-    let inputs = inputs(&table_text, &costed.problem, start.as_ref(), &source);
+    let inputs = inputs((&table_file, &table_text), &costed.problem, start.as_ref(), &source);
     let images =
         TrainingImages::new(source, Some(options.validation_share), options.seed).into_diagnostic()?;
     images.check_fit(costed.problem.trained(), None)?;
@@ -105,11 +107,6 @@ fn adapt(
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
     let observer = args.run.observer(NetadaptProgress::stderr);
-    let cost_label = match options.budget.resource {
-        Resource::Latency => format!("predicted latency on {}, ms", costed.table.header.device()),
-        Resource::Madds => "million multiply-adds".to_owned(),
-        Resource::Params => "million parameters".to_owned(),
-    };
     let run = NetadaptRun {
         options,
         inputs,
@@ -121,14 +118,13 @@ fn adapt(
         images,
         weights: start.map(|start| &start.imported.values),
         jobs: args.jobs.map_or_else(cores, |jobs| jobs as usize),
-        cost_label: &cost_label,
         stop: &stop,
         observer: observer.as_ref(),
     };
     match run.run(&folder) {
         Ok(result) => {
             if !args.run.json {
-                print(result_text(&result, &folder, args));
+                print(result_text(&result, &folder));
             }
             Ok(Exit::Done)
         }
@@ -175,8 +171,7 @@ fn options(
     start: Option<&Start>,
     source: &DataSource,
 ) -> Result<NetadaptOptions, Report> {
-    let (file, text) = read_text(&args.recipe, "recipe", RECIPES)?;
-    let recipe = Recipe::from_toml(&file, &text).map_err(ReadError::from)?;
+    let (recipe, _) = read_recipe(&args.recipe, None)?;
     let shown = |path: &PathBuf| path.display().to_string();
     let distill = args.distill.then(|| recipe.distill.unwrap_or(DISTILLATION));
     Ok(NetadaptOptions {
@@ -225,10 +220,16 @@ fn short_recipe(recipe: &Recipe) -> Recipe {
     }
 }
 
-fn inputs(table: &str, problem: &NetworkProblem<'_>, start: Option<&Start>, source: &DataSource) -> Inputs {
+fn inputs(
+    (table_file, table): (&str, &str),
+    problem: &NetworkProblem<'_>,
+    start: Option<&Start>,
+    source: &DataSource,
+) -> Inputs {
     let inputs = Inputs::new()
-        .with("network", problem.costed().to_toml().as_bytes())
-        .with("latency table", table.as_bytes())
+        .with_copy(NETWORK, "network.toml", problem.costed().to_toml().as_bytes())
+        .with_copy(TRAINED_NETWORK, "trained.toml", problem.trained().to_toml().as_bytes())
+        .with_copy(TABLE, file_name(table_file), table.as_bytes())
         .with("images", source.fingerprint().as_bytes());
     match start {
         Some(start) => start.add_to(inputs),

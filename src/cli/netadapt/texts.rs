@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use super::NetadaptArgs;
 use super::network::Costed;
 use crate::cli::weights_args::Start;
 use crate::graph::LayerGraph;
 use crate::netadapt::{CONFIDENCE, Problem};
-use crate::run::netadapt::{NetadaptOptions, NetadaptResult};
+use crate::run::netadapt::{NetadaptOptions, NetadaptView};
 use crate::run::{TrainingImages, describe_proxy};
 
 pub(super) fn warnings(Costed { problem, .. }: &Costed<'_>, options: &NetadaptOptions) -> Vec<String> {
@@ -78,7 +77,8 @@ pub(super) fn summary(
     [network, from, run].concat()
 }
 
-pub(super) fn result_text(result: &NetadaptResult, folder: &Path, args: &NetadaptArgs) -> String {
+/// What a narrowing has found, for people.
+pub(in crate::cli) fn result_text(view: &NetadaptView, folder: &Path) -> String {
     let network = folder.join("network.toml");
     format!(
         "{}\nin {}:\n  \
@@ -87,13 +87,13 @@ pub(super) fn result_text(result: &NetadaptResult, folder: &Path, args: &Netadap
            {:<54}every proposal\n  \
            {:<54}plots and tables\n\
          next: mbn-inspect {} --target {}\n",
-        result.summary.text(),
+        view.summary().text(),
         folder.display(),
         "network.toml, trained.toml",
         "weights.safetensors",
         "iterations.jsonl, derived/proposals.csv",
         "derived/adaptation.svg, widths.svg, summary.json ...",
         network.display(),
-        args.target
+        view.options.target
     )
 }

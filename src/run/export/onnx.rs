@@ -200,6 +200,12 @@ fn metadata(source: &Source) -> Vec<(String, String)> {
             add("latency_device", latency.device.clone());
             add("latency_resolution", latency.resolution.to_string());
         }
+        if let Some(timed) = &card.proxy_of {
+            add("proxy_of", timed.name.clone());
+            add("proxy_of_arch_id", timed.arch_id.to_string());
+            add("proxy_of_resolution", timed.resolution.to_string());
+            add("proxy_of_classes", timed.classes.to_string());
+        }
     }
     entries
 }

@@ -4,12 +4,12 @@ use serde::Serialize;
 
 use super::error::NetadaptRunError;
 use super::gains::ADAPTED;
-use super::record::{IterationRecord, ProposalState, SeedRecord};
-use super::run::NetadaptRun;
+use super::record::ProposalState;
 use super::summary::{Summary, path};
+use super::view::NetadaptView;
 use crate::netadapt::{Phase, Problem};
 use crate::report::{AdaptationPlot, AdaptedNetwork, CostPoint, LayerWidths, WidthsPlot, write_csv};
-use crate::run::folder::RunFolder;
+use crate::run::folder::RunReader;
 
 /// A line of `proposals.csv`.
 #[derive(Serialize)]
@@ -40,15 +40,9 @@ struct WidthRow<'a> {
 }
 
 /// Writes all derived files.
-pub(super) fn write(
-    folder: &RunFolder,
-    run: &NetadaptRun<'_>,
-    seed: &SeedRecord,
-    iterations: &[IterationRecord],
-    widths: &[u32],
-    summary: &Summary,
-) -> Result<(), NetadaptRunError> {
-    let rows = iterations.iter().flat_map(|iteration| {
+pub(super) fn write(run: &RunReader, state: &NetadaptView) -> Result<(), NetadaptRunError> {
+    let summary = state.summary();
+    let rows = state.iterations.iter().flat_map(|iteration| {
         iteration.proposals.iter().map(move |proposal| ProposalRow {
             iteration: iteration.iteration,
             phase: iteration.phase,
@@ -57,7 +51,7 @@ pub(super) fn write(
             from: proposal.from,
             to: proposal.to,
             cost: proposal.cost,
-            cost_upper: run.bounds.upper(proposal.cost),
+            cost_upper: state.bounds.upper(proposal.cost),
             accuracy: proposal.accuracy,
             images: proposal.images,
             steps: proposal.steps,
@@ -70,7 +64,7 @@ pub(super) fn write(
             },
         })
     });
-    write_csv(&folder.derived("proposals.csv"), rows)?;
+    write_csv(&run.derived("proposals.csv"), rows)?;
     let rows = summary.groups.iter().map(|change| WidthRow {
         group: &change.group,
         from: change.from,
@@ -78,11 +72,11 @@ pub(super) fn write(
         saved: change.saved,
         held_out_points: change.points,
     });
-    write_csv(&folder.derived("widths.csv"), rows)?;
-    folder.write_json("derived/summary.json", summary)?;
-    folder.write("derived/summary.txt", summary.text().as_bytes())?;
-    adaptation_plot(run, seed, iterations, widths, summary).write(&folder.derived("adaptation"))?;
-    widths_plot(run, widths).write(&folder.derived("widths"))?;
+    write_csv(&run.derived("widths.csv"), rows)?;
+    run.write_json("derived/summary.json", &summary)?;
+    run.write("derived/summary.txt", summary.text().as_bytes())?;
+    adaptation_plot(state, &summary).write(&run.derived("adaptation"))?;
+    widths_plot(state)?.write(&run.derived("widths"))?;
     Ok(())
 }
 
@@ -90,14 +84,8 @@ fn percent(fraction: f64) -> f64 {
     100.0 * fraction
 }
 
-fn adaptation_plot(
-    run: &NetadaptRun<'_>,
-    seed: &SeedRecord,
-    iterations: &[IterationRecord],
-    widths: &[u32],
-    summary: &Summary,
-) -> AdaptationPlot {
-    let options = run.options;
+fn adaptation_plot(state: &NetadaptView, summary: &Summary) -> AdaptationPlot {
+    let NetadaptView { options, start, iterations, widths, .. } = state;
     let scale = |cost: f64| cost / options.budget.resource.unit();
     let point = |cost: f64, accuracy: f64| CostPoint { cost: scale(cost), accuracy: percent(accuracy) };
     let tried = iterations.iter().flat_map(|iteration| &iteration.proposals);
@@ -105,21 +93,21 @@ fn adaptation_plot(
         title: "Accuracy against cost while the network is narrowed".to_owned(),
         subtitle: format!(
             "{} to {} on {}; {} iterations, {} proposals; seed {}",
-            run.problem.costed().name,
+            state.costed.name,
             options.budget,
             options.data,
             summary.iterations,
             summary.proposals,
             options.seed
         ),
-        cost_label: run.cost_label.to_owned(),
+        cost_label: state.cost_label(),
         accuracy_label: "held-out accuracy after short training, %".to_owned(),
         limit: Some(scale(options.budget.amount)),
         tried: tried
             .filter(|p| p.state != ProposalState::Pacer)
             .filter_map(|p| Some(point(p.cost, p.accuracy?)))
             .collect(),
-        path: path(seed, iterations, widths).iter().map(|stage| point(stage.cost, stage.accuracy)).collect(),
+        path: path(start, iterations, widths).iter().map(|stage| point(stage.cost, stage.accuracy)).collect(),
         result_label: "test accuracy after the final training with its 95 % interval, %".to_owned(),
         results: summary
             .results
@@ -139,20 +127,18 @@ fn adaptation_plot(
     }
 }
 
-fn widths_plot(run: &NetadaptRun<'_>, widths: &[u32]) -> WidthsPlot {
-    let groups = run.problem.groups().iter().zip(widths);
-    WidthsPlot {
+fn widths_plot(state: &NetadaptView) -> Result<WidthsPlot, NetadaptRunError> {
+    let problem = state.problem()?;
+    let groups = problem.groups().iter().zip(&state.widths);
+    Ok(WidthsPlot {
         title: "Widths before and after".to_owned(),
         subtitle: format!(
             "{} narrowed to {} on {}; seed {}",
-            run.problem.costed().name,
-            run.options.budget,
-            run.options.data,
-            run.options.seed
+            state.costed.name, state.options.budget, state.options.data, state.options.seed
         ),
         label: "channels".to_owned(),
         layers: groups
             .map(|(group, &after)| LayerWidths { name: group.name.clone(), before: group.full(), after })
             .collect(),
-    }
+    })
 }

@@ -7,6 +7,7 @@ use miette::Diagnostic;
 use super::state::StateFileError;
 use crate::data::DataError;
 use crate::journal::JournalError;
+use crate::latency::MissingRows;
 use crate::nn::WeightsError;
 use crate::report::ReportError;
 use crate::run::folder::FolderError;
@@ -31,6 +32,9 @@ pub enum NetadaptRunError {
     Data(#[from] DataError),
     #[error(transparent)]
     Train(TrainError),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Table(#[from] MissingRows),
     #[error(transparent)]
     #[diagnostic(transparent)]
     Training(Box<TrainingRunError>),

@@ -1,86 +1,61 @@
 //! What comes after the loop: the final training of the result, and the networks that it is compared with.
 
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 use super::controls::{self, Control};
 use super::error::NetadaptRunError;
-use super::gains::{ADAPTED, Gain, NetworkResult};
+use super::gains::ADAPTED;
 use super::iterate::Narrowed;
 use super::options::FinalTraining;
 use super::progress::NetadaptEvent;
 use super::race::{Arena, Original, Trained};
 use super::run::{NetadaptRun, SEED_WEIGHTS};
-use super::trainings::{Training, trained_weights};
+use super::view::{Choice, FINAL};
 use crate::graph::LayerGraph;
 use crate::nn::{Network, load_network, save_weights};
+use crate::run::events::Events;
 use crate::run::folder::RunFolder;
-use crate::run::training::Teacher;
-use crate::run::training::TestReport;
+use crate::run::training::{Teacher, Training};
 use crate::train::{Recipe, TrainError};
 
 /// The weights that the loop ended with.
 const ADAPTED_WEIGHTS: &str = "adapted.safetensors";
 
-/// The folder of the final training.
-pub(super) const FINAL: &str = "final";
-
 /// What comes after the loop.
 pub(super) struct Finals<'a> {
     pub(super) run: &'a NetadaptRun<'a>,
     pub(super) folder: &'a RunFolder,
+    pub(super) events: &'a Events<'a, NetadaptEvent>,
     pub(super) arena: &'a Arena<'a>,
     pub(super) original: &'a Original,
     pub(super) narrowed: &'a Narrowed,
 }
 
-/// The widths that a control chose, so that a run that goes on need not choose again.
-#[derive(Serialize, Deserialize)]
-struct Choice {
-    /// None where it found no network within the budget.
-    widths: Option<Vec<u32>>,
-}
-
 impl Finals<'_> {
-    pub(super) fn results(&self, seed_test: TestReport) -> Result<Vec<NetworkResult>, NetadaptRunError> {
+    /// Trains the result and the controls to the end.
+    pub(super) fn train(&self) -> Result<(), NetadaptRunError> {
         let (run, narrowed) = (self.run, self.narrowed);
-        let labels = run.images.test_labels();
-        let result = |name: &str, cost: f64, report: &TestReport, trained_images: u64, gain| NetworkResult {
-            name: name.to_owned(),
-            cost,
-            cost_upper: run.bounds.upper(cost),
-            correct: report.correct,
-            images: report.images,
-            trained_images,
-            gain,
-        };
-        let cost = self.arena.cost(&narrowed.widths).unwrap_or(f64::NAN);
         let recipe = &run.options.final_recipe;
-        let all = narrowed.trained_images() + self.images_of(recipe);
+        let all = self.searched_images() + self.images_of(recipe);
         let start = self.folder.file(ADAPTED_WEIGHTS);
         self.save_network(&narrowed.widths, &narrowed.trained, &start)?;
-        let adapted = self.train_from(ADAPTED, FINAL, &narrowed.widths, &start, recipe)?;
+        let weights = self.train_from(ADAPTED, FINAL, &narrowed.widths, &start, recipe)?;
         let (_, spec) = run.networks(&narrowed.widths)?;
-        let weights = trained_weights(&self.folder.file(FINAL), &adapted);
         let trained = load_network(LayerGraph::lower(&spec), &weights)?;
         save_weights(trained.parameters(), &self.folder.file("weights.safetensors"))?;
-        let mut results = vec![
-            result("seed", narrowed.seed.cost, &seed_test, 0, None),
-            result(ADAPTED, cost, &adapted, all, None),
-        ];
         let controls = if run.options.controls { Control::ALL.as_slice() } else { &[] };
         for &control in controls {
-            let Some((widths, report)) = self.control(control, all)? else {
+            if !self.control(control, all)? {
                 let message = format!("{}: no network within the budget was found", control.name());
-                run.observer.notify(&NetadaptEvent::Warning { message });
-                continue;
-            };
-            let gain = Some(Gain::of(&adapted, &report, labels));
-            let cost = self.arena.cost(&widths).unwrap_or(f64::NAN);
-            results.push(result(control.name(), cost, &report, all, gain));
+                self.events.tell(NetadaptEvent::Warning { message });
+            }
         }
-        Ok(results)
+        Ok(())
+    }
+
+    /// Images that all proposals were trained on, all together.
+    fn searched_images(&self) -> u64 {
+        self.narrowed.iterations.iter().map(|iteration| iteration.trained_images).sum()
     }
 
     /// Images that a recipe trains on.
@@ -88,28 +63,19 @@ impl Finals<'_> {
         u64::from(recipe.epochs) * self.run.images.whole().counts().0 as u64
     }
 
-    fn control(
-        &self,
-        control: Control,
-        images: u64,
-    ) -> Result<Option<(Vec<u32>, TestReport)>, NetadaptRunError> {
+    /// Trains a control on as many images; false where it finds no network within the budget.
+    fn control(&self, control: Control, images: u64) -> Result<bool, NetadaptRunError> {
         let (run, folder) = (self.run, format!("controls/{}", control.folder()));
         let recipe = &run.options.final_recipe;
-        let chosen_file = format!("{folder}/choice.json");
-        let known = std::fs::read(self.folder.file(&chosen_file)).ok();
-        let known: Option<Choice> = known.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let start = self.folder.file(&format!("{folder}/start.safetensors"));
         let limit = run.limit();
-        let chosen = match known {
+        let chosen = match Choice::read(self.folder, &folder)? {
             Some(choice) => choice.widths,
             None => {
                 let found = match control {
-                    Control::Random => controls::best_random(
-                        self.arena,
-                        self.original,
-                        limit,
-                        self.narrowed.trained_images(),
-                    )?,
+                    Control::Random => {
+                        controls::best_random(self.arena, self.original, limit, self.searched_images())?
+                    }
                     fixed => controls::fixed_widths(fixed, run.problem, limit).map(|widths| {
                         let original = self.original;
                         let cut = self.arena.cut(&widths, &original.trained, &original.scores, original);
@@ -120,11 +86,11 @@ impl Finals<'_> {
                     self.save_network(widths, trained, &start)?;
                 }
                 let choice = Choice { widths: found.map(|(widths, _)| widths) };
-                self.folder.write(&chosen_file, &serde_json::to_vec(&choice).unwrap_or_default())?;
+                self.folder.write_json(&Choice::file(&folder), &choice)?;
                 choice.widths
             }
         };
-        let Some(widths) = chosen else { return Ok(None) };
+        let Some(widths) = chosen else { return Ok(false) };
         // Random networks have had the loop's part of the images already.
         let recipe = match control {
             Control::Random => recipe.clone(),
@@ -133,9 +99,10 @@ impl Finals<'_> {
                 Recipe { epochs: ((images as f64 / epoch).round() as u32).max(1), ..recipe.clone() }
             }
         };
-        let report =
-            self.train_from(control.name(), &format!("{folder}/training"), &widths, &start, &recipe)?;
-        Ok(Some((widths, report)))
+        let (done, of) = self.events.progress();
+        self.events.set(done, of + u64::from(recipe.epochs) - u64::from(run.options.final_recipe.epochs));
+        self.train_from(control.name(), &format!("{folder}/training"), &widths, &start, &recipe)?;
+        Ok(true)
     }
 
     fn train_from(
@@ -145,7 +112,7 @@ impl Finals<'_> {
         widths: &[u32],
         start: &Path,
         recipe: &Recipe,
-    ) -> Result<TestReport, NetadaptRunError> {
+    ) -> Result<PathBuf, NetadaptRunError> {
         let run = self.run;
         let (_, spec) = run.networks(widths)?;
         let images = run.images.whole();
@@ -157,8 +124,7 @@ impl Finals<'_> {
             FinalTraining::Finetune => Some(start),
             FinalTraining::Scratch => None,
         };
-        Ok(run.trainings().run(&Training {
-            name,
+        let training = Training {
             folder: self.folder.file(folder),
             spec: &spec,
             images: &images,
@@ -166,7 +132,9 @@ impl Finals<'_> {
             recipe_name: &run.options.recipe_name,
             weights,
             teacher: teacher.as_ref(),
-        })?)
+        };
+        let report = run.trainings().run(&training, &|event: &_| run.pass_on(name, event, self.events))?;
+        Ok(training.trained_weights(&report))
     }
 
     fn save_network(&self, widths: &[u32], trained: &Trained, path: &Path) -> Result<(), NetadaptRunError> {

@@ -59,9 +59,10 @@ pub struct Gain {
 
 impl Gain {
     /// The paired difference of two networks on the same images.
-    pub fn of(one: &TestReport, other: &TestReport, labels: &[u32]) -> Self {
+    pub fn of(one: &TestReport, other: &TestReport) -> Self {
         let right = |report: &TestReport| {
-            let hits = report.predictions.iter().zip(labels).map(|(predicted, label)| predicted == label);
+            let hits =
+                report.predictions.iter().zip(&report.labels).map(|(predicted, label)| predicted == label);
             hits.collect::<Vec<_>>()
         };
         let pairs = right(one).into_iter().zip(right(other));
@@ -70,7 +71,7 @@ impl Gain {
             only_one += f64::from(u8::from(one && !other));
             only_other += f64::from(u8::from(other && !one));
         }
-        let n = labels.len().max(1) as f64;
+        let n = one.labels.len().max(1) as f64;
         let difference: f64 = only_one - only_other;
         let variance = (only_one + only_other - difference * difference / n) / (n * n);
         Self { points: 100.0 * difference / n, half_interval: 100.0 * QUANTILE * variance.max(0.0).sqrt() }
@@ -104,25 +105,24 @@ mod tests {
     fn report(predictions: &[u32]) -> TestReport {
         let evaluation =
             Evaluation { loss: 0.0, confusion: Confusion::new(2), predictions: predictions.to_vec() };
-        TestReport::new("w", 1, &[], &evaluation)
+        TestReport { labels: vec![0; 100], ..TestReport::new("w", 1, &[], &evaluation) }
     }
 
     #[test]
     fn pairs_that_agree_add_no_uncertainty() {
-        let labels = vec![0; 100];
         let predict = |right: usize, skip: usize| -> Vec<u32> {
             (0..100).map(|i| u32::from(!(skip..skip + right).contains(&i))).collect()
         };
-        let same = Gain::of(&report(&predict(80, 0)), &report(&predict(80, 0)), &labels);
+        let same = Gain::of(&report(&predict(80, 0)), &report(&predict(80, 0)));
         assert_eq!((same.points, same.half_interval, same.verdict()), (0.0, 0.0, "no gain"));
         // 10 images only the first gets right: McNemar's variance (10 - 10^2 / 100) / 100^2.
-        let nested = Gain::of(&report(&predict(80, 0)), &report(&predict(70, 0)), &labels);
+        let nested = Gain::of(&report(&predict(80, 0)), &report(&predict(70, 0)));
         assert!((nested.points - 10.0).abs() < 1e-9 && nested.verdict() == "gain");
         assert!((nested.half_interval - 100.0 * QUANTILE * (9.0_f64 / 1e4).sqrt()).abs() < 1e-9);
         // The same accuracies, but the two differ on many images.
-        let apart = Gain::of(&report(&predict(60, 40)), &report(&predict(50, 0)), &labels);
+        let apart = Gain::of(&report(&predict(60, 40)), &report(&predict(50, 0)));
         assert!((apart.points - 10.0).abs() < 1e-9 && apart.verdict() == "no gain");
-        let worse = Gain::of(&report(&predict(70, 0)), &report(&predict(80, 0)), &labels);
+        let worse = Gain::of(&report(&predict(70, 0)), &report(&predict(80, 0)));
         assert_eq!(worse.verdict(), "worse");
     }
 

@@ -7,35 +7,30 @@ use super::error::NetadaptRunError;
 use super::progress::NetadaptEvent;
 use super::race::{Arena, Entry, Original, Trained};
 use super::record::{IterationRecord, Line, ProposalRecord, ProposalState, SeedRecord};
-use super::run::NetadaptRun;
+use super::run::{NetadaptRun, WAY};
 use super::state;
 use crate::journal::Journal;
 use crate::netadapt::{Adaptation, AdaptationOptions, Problem, Round};
+use crate::run::events::Events;
 use crate::run::folder::RunFolder;
 
-const JOURNAL: &str = "iterations.jsonl";
+/// The journal of a narrowing.
+pub(super) const JOURNAL: &str = "iterations.jsonl";
 
 /// The loop and what it leaves.
 pub(super) struct Loop<'a> {
     pub(super) run: &'a NetadaptRun<'a>,
     pub(super) folder: &'a RunFolder,
+    pub(super) events: &'a Events<'a, NetadaptEvent>,
     pub(super) arena: &'a Arena<'a>,
     pub(super) original: &'a Original,
 }
 
 /// What the loop found.
 pub(super) struct Narrowed {
-    pub(super) seed: SeedRecord,
     pub(super) iterations: Vec<IterationRecord>,
     pub(super) widths: Vec<u32>,
     pub(super) trained: Trained,
-}
-
-impl Narrowed {
-    /// Images that all proposals were trained on, all together.
-    pub(super) fn trained_images(&self) -> u64 {
-        self.iterations.iter().map(|iteration| iteration.trained_images).sum()
-    }
 }
 
 impl Loop<'_> {
@@ -49,7 +44,7 @@ impl Loop<'_> {
                 "the journal ended in the middle of a line; its last {} bytes were dropped and that iteration is run again",
                 opened.dropped_bytes
             );
-            run.observer.notify(&NetadaptEvent::Warning { message });
+            self.events.tell(NetadaptEvent::Warning { message });
         }
         let seed = self.seed_record();
         let mut known = opened.records.into_iter();
@@ -61,7 +56,7 @@ impl Loop<'_> {
             Some(Line::Seed(before)) if before == seed => {}
             Some(_) => return Err(self.other_journal("it starts from another network")),
         }
-        run.observer.notify(&NetadaptEvent::Seed(seed.clone()));
+        self.events.tell(NetadaptEvent::Seed(seed.clone()));
         let options = self.options();
         let mut adaptation =
             Adaptation::new(run.problem, options, seed.accuracy).ok_or_else(|| self.stuck(&seed, 0))?;
@@ -81,7 +76,7 @@ impl Loop<'_> {
         let best = adaptation.best().ok_or_else(|| self.stuck(&seed, iterations.len() as u32))?;
         let trained =
             members.remove(&best.key).ok_or_else(|| self.other_journal("its weights are missing"))?;
-        Ok(Narrowed { seed, iterations, widths: best.widths.clone(), trained })
+        Ok(Narrowed { iterations, widths: best.widths.clone(), trained })
     }
 
     fn options(&self) -> AdaptationOptions {
@@ -137,7 +132,8 @@ impl Loop<'_> {
         }
         if let Some(last) = iterations.last() {
             let cost = last.winner().map_or(f64::NAN, |winner| winner.cost);
-            self.run.observer.notify(&NetadaptEvent::Resumed { iterations: iterations.len(), cost });
+            self.on_the_way(cost);
+            self.events.tell(NetadaptEvent::Resumed { iterations: iterations.len(), cost });
         }
         Ok(iterations)
     }
@@ -155,7 +151,8 @@ impl Loop<'_> {
             let widths_of = adaptation.members().chain([adaptation.seed()]);
             let widths_of = widths_of.map(|member| (member.key, member.widths.clone())).collect();
             let on_heat = |heat: usize, proposals: usize| {
-                self.run.observer.notify(&NetadaptEvent::Heat { iteration: round.number, heat, proposals });
+                let message = format!("iteration {}, heat {}: {proposals} proposals", round.number, heat + 1);
+                self.events.glance(0, message);
             };
             let steps = self.run.options.short_steps;
             let entries = self.arena.race(&round, &members, &widths_of, self.original, steps, &on_heat)?;
@@ -177,10 +174,21 @@ impl Loop<'_> {
             journal.append(&Line::Iteration(record.clone()))?;
             // Until the line is written, a killed run still needs the state before.
             let _ = std::fs::remove_file(self.state_file(iterations.len()));
-            self.run.observer.notify(&NetadaptEvent::Iteration(record.clone()));
+            if let Some(winner) = record.winner() {
+                self.on_the_way(winner.cost);
+            }
+            self.events.tell(NetadaptEvent::Iteration(record.clone()));
             iterations.push(record);
         }
         Ok((iterations, members))
+    }
+
+    /// Notes how much of the way to the budget a network of this cost has behind it.
+    fn on_the_way(&self, cost: f64) {
+        let (from, to) = (self.run.start_cost(), self.run.limit());
+        let share = ((from - cost) / (from - to)).clamp(0.0, 1.0);
+        let behind = self.run.epochs_before() + (share * WAY as f64) as u64;
+        self.events.set(behind, self.events.progress().1);
     }
 
     fn record(&self, round: &Round, entries: &[Entry]) -> Result<IterationRecord, NetadaptRunError> {

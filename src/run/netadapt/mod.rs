@@ -17,13 +17,14 @@ mod record;
 mod run;
 mod state;
 mod summary;
-mod trainings;
+mod view;
 
 pub use error::NetadaptRunError;
 pub use gains::{Gain, NetworkResult};
 pub use options::{FinalTraining, NetadaptOptions};
 pub use progress::{NetadaptEvent, NetadaptProgress};
 pub use record::{IterationRecord, Line, ProposalRecord, ProposalState, SeedRecord};
-pub use run::{NetadaptResult, NetadaptRun};
+pub use run::NetadaptRun;
 pub use state::StateFileError;
 pub use summary::{GroupChange, Summary};
+pub use view::{NETWORK, NetadaptView, TABLE, TRAINED_NETWORK};

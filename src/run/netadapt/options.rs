@@ -20,7 +20,7 @@ pub enum FinalTraining {
 }
 
 /// The options that decide an adaptation's results; `run.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NetadaptOptions {
     /// The network, as given.
     pub network: String,

@@ -1,6 +1,5 @@
 //! What an adaptation tells while it works, and how that looks on a terminal.
 
-use std::io::Write;
 use std::sync::Mutex;
 
 use serde::Serialize;
@@ -8,7 +7,7 @@ use serde::Serialize;
 use super::record::{IterationRecord, ProposalState, SeedRecord};
 use super::summary::Summary;
 use crate::netadapt::{Phase, Resource};
-use crate::run::events::{JsonLines, Observer};
+use crate::run::events::{Event, Glance, Observer};
 use crate::run::words::human;
 use crate::terminal::Terminal;
 
@@ -54,16 +53,6 @@ pub enum NetadaptEvent {
         /// Training accuracy, as a fraction.
         accuracy: f64,
     },
-    /// A heat begins; too frequent for JSON lines.
-    #[serde(skip)]
-    Heat {
-        /// Iteration, from 1.
-        iteration: u32,
-        /// Heat, from 0.
-        heat: usize,
-        /// Proposals in it.
-        proposals: usize,
-    },
     /// An iteration is done.
     Iteration(IterationRecord),
     /// A network saw the test images.
@@ -80,14 +69,6 @@ pub enum NetadaptEvent {
         /// What was found.
         summary: Summary,
     },
-}
-
-impl<W: Write + Send> Observer<NetadaptEvent> for JsonLines<W> {
-    fn notify(&self, event: &NetadaptEvent) {
-        if !matches!(event, NetadaptEvent::Heat { .. }) {
-            self.write(event);
-        }
-    }
 }
 
 /// A spinner with what is at work on a terminal, and a line for each iteration and epoch; all on stderr.
@@ -166,8 +147,8 @@ pub(super) fn iteration_line(record: &IterationRecord, resource: Resource) -> St
 }
 
 impl Observer<NetadaptEvent> for NetadaptProgress {
-    fn notify(&self, event: &NetadaptEvent) {
-        match event {
+    fn notify(&self, event: &Event<NetadaptEvent>) {
+        match &event.payload {
             NetadaptEvent::Started { summary, resource, limit, .. } => {
                 for line in summary {
                     self.terminal.say(line);
@@ -204,16 +185,15 @@ impl Observer<NetadaptEvent> for NetadaptProgress {
                     100.0 * accuracy
                 ));
             }
-            NetadaptEvent::Heat { iteration, heat, proposals } => {
-                self.terminal
-                    .bar
-                    .set_message(format!("iteration {iteration}, heat {}: {proposals} proposals", heat + 1));
-            }
             NetadaptEvent::Iteration(record) => self.iteration(record),
             NetadaptEvent::Tested { name, accuracy } => {
                 self.terminal.say(&format!("{name}: test {:.1} %", 100.0 * accuracy));
             }
             NetadaptEvent::Finished { .. } => self.terminal.bar.finish_and_clear(),
         }
+    }
+
+    fn glance(&self, glance: &Glance) {
+        self.terminal.bar.set_message(glance.message.clone());
     }
 }

@@ -317,7 +317,8 @@ impl<'a> Arena<'a> {
         let mut results = Vec::with_capacity(parts.len());
         let mut interrupted = false;
         let work = |_: usize, part: &Part<'_>| self.run_part(heat, part, original);
-        let deliver = |_: usize, result: Result<Trained, TrainError>| {
+        let deliver = |_: usize, result: Result<Result<Trained, TrainError>, String>| {
+            let result = result.unwrap_or_else(|panic| Err(candle_core::Error::Msg(panic).into()));
             interrupted |= matches!(result, Err(TrainError::Interrupted));
             results.push(result);
             if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -361,11 +362,6 @@ impl<'a> Arena<'a> {
     /// The last heat: all held-out images.
     pub(super) fn last_heat(&self) -> usize {
         self.held_out.len() - 1
-    }
-
-    /// Cost of a network.
-    pub(super) fn cost(&self, widths: &[u32]) -> Option<f64> {
-        self.problem.cost(widths)
     }
 }
 

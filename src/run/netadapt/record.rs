@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::netadapt::{Outcome, Phase};
+use crate::netadapt::Phase;
+use crate::outcome::Outcome;
 use crate::spec::ArchId;
 
 /// How a proposal ended.
@@ -56,9 +57,12 @@ impl ProposalRecord {
     /// The outcome as the loop takes it.
     pub fn outcome(&self) -> Outcome {
         match (&self.state, self.accuracy) {
-            (ProposalState::Scored | ProposalState::Pacer, Some(accuracy)) => Outcome::Scored(accuracy),
+            (ProposalState::Scored | ProposalState::Pacer, Some(accuracy)) => {
+                Outcome::from_accuracy(accuracy)
+            }
             (ProposalState::Lost, _) => Outcome::Lost,
-            _ => Outcome::Failed,
+            (ProposalState::Failed { reason }, _) => Outcome::failed(reason),
+            (ProposalState::Scored | ProposalState::Pacer, None) => Outcome::failed("it has no accuracy"),
         }
     }
 }

@@ -3,33 +3,33 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::derived;
+use super::controls::Control;
 use super::error::NetadaptRunError;
-use super::finals::{FINAL, Finals};
+use super::finals::Finals;
 use super::iterate::Loop;
 use super::options::NetadaptOptions;
 use super::progress::NetadaptEvent;
 use super::race::Arena;
-use super::summary::Summary;
-use super::trainings::{Training, Trainings, trained_weights};
-use crate::graph::{LayerGraph, Values};
+use super::view::{FINAL, NetadaptView, START, START_TEST, TRAINED};
+use crate::graph::Values;
 use crate::latency::Bounds;
-use crate::netadapt::{Meter, NetworkProblem};
+use crate::netadapt::{Meter, NetworkProblem, Problem};
 use crate::nn::{Network, load_network, save_weights};
-use crate::run::events::Observer;
-use crate::run::folder::{FolderError, RunFolder};
+use crate::run::events::{Event, Events, Observer, RunKind};
+use crate::run::folder::RunFolder;
 use crate::run::images::TrainingImages;
 use crate::run::inputs::Inputs;
-use crate::run::model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
+use crate::run::model_card::{MODEL_CARD, ModelCard};
 use crate::run::threads;
-use crate::run::training::TestReport;
+use crate::run::training::{TestReport, Training, TrainingEvent, Trainings};
 use crate::spec::NetworkSpec;
-use crate::train::{Control, TrainError, evaluate};
+use crate::train::{self, TrainError, evaluate};
 
 /// The weights that everything starts from.
 pub(super) const SEED_WEIGHTS: &str = "seed.safetensors";
-/// How they do on the test images, where they were given.
-const SEED_TEST: &str = "seed_test.json";
+
+/// Parts that the way to the budget is counted in, beside the epochs of the trainings before and after it.
+pub(super) const WAY: u64 = 100;
 
 /// An adaptation with everything it needs.
 pub struct NetadaptRun<'a> {
@@ -53,50 +53,86 @@ pub struct NetadaptRun<'a> {
     pub weights: Option<&'a Values>,
     /// Proposals at work at once.
     pub jobs: usize,
-    /// Name of what the cost is measured on, for plots.
-    pub cost_label: &'a str,
     /// Ends the run soon after it is set.
     pub stop: &'a AtomicBool,
-    /// Listens.
+    /// Takes its events.
     pub observer: &'a dyn Observer<NetadaptEvent>,
 }
 
-/// What a finished adaptation found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NetadaptResult {
-    /// The network whose cost counts.
-    pub network: NetworkSpec,
-    /// Everything else.
-    pub summary: Summary,
-}
-
 impl NetadaptRun<'_> {
-    /// Runs the adaptation in `folder`, going on where an earlier process stopped.
+    /// Runs the adaptation in `folder`, going on where an earlier process stopped, and returns what the folder then
+    /// holds.
     ///
     /// # Errors
     /// See [`NetadaptRunError`].
-    pub fn run(&self, folder: &Path) -> Result<NetadaptResult, NetadaptRunError> {
+    pub fn run(&self, folder: &Path) -> Result<NetadaptView, NetadaptRunError> {
         let graph = self.problem.trained_graph();
         let given = self.weights.map(|values| Network::with_values(graph.clone(), values));
         let given = given.transpose().map_err(TrainError::from)?;
-        let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
-        let folder = RunFolder::open(folder, &run_toml, self.inputs, self.command)?;
-        self.observer.notify(&NetadaptEvent::Started {
+        let folder = RunFolder::open(folder, RunKind::Netadapt, self.options, self.inputs, self.command)?;
+        let events = Events::new(folder.path(), RunKind::Netadapt, self.parts(), self.observer);
+        events.tell(NetadaptEvent::Started {
             summary: self.summary.to_vec(),
             resource: self.options.budget.resource,
             budget: self.options.budget.amount,
             limit: self.limit(),
         });
         for message in self.warnings {
-            self.observer.notify(&NetadaptEvent::Warning { message: message.clone() });
+            events.tell(NetadaptEvent::Warning { message: message.clone() });
         }
         let pool = threads::pool(threads::cores()).map_err(NetadaptRunError::Threads)?;
-        let result = pool.install(|| self.run_stages(&folder, given))?;
-        self.observer.notify(&NetadaptEvent::Finished {
+        let state = pool.install(|| self.run_stages(&folder, given, &events))?;
+        events.tell(NetadaptEvent::Finished {
             folder: folder.path().display().to_string(),
-            summary: result.summary.clone(),
+            summary: state.summary(),
         });
-        Ok(result)
+        Ok(state)
+    }
+
+    /// Epochs of the training before the loop.
+    pub(super) fn epochs_before(&self) -> u64 {
+        if self.weights.is_some() { 0 } else { self.options.seed_recipe.epochs.into() }
+    }
+
+    /// Parts of the work: the way to the budget, and epochs. Those of controls are not known before the loop ends.
+    fn parts(&self) -> u64 {
+        let trained = 1 + if self.options.controls { Control::ALL.len() as u64 } else { 0 };
+        self.epochs_before() + WAY + trained * u64::from(self.options.final_recipe.epochs)
+    }
+
+    /// Cost of the network to start from.
+    pub(super) fn start_cost(&self) -> f64 {
+        self.problem.cost(&self.problem.seed()).expect("a problem prices its start")
+    }
+
+    /// Passes an event of a training within this run on as its own.
+    pub(super) fn pass_on(
+        &self,
+        name: &str,
+        event: &Event<TrainingEvent>,
+        events: &Events<'_, NetadaptEvent>,
+    ) {
+        let name = name.to_owned();
+        match &event.payload {
+            TrainingEvent::Epoch { epochs, record, .. } => events.advance(NetadaptEvent::Epoch {
+                name,
+                epoch: record.epoch,
+                epochs: *epochs,
+                loss: record.train_loss,
+                accuracy: record.train_accuracy,
+            }),
+            TrainingEvent::Resumed { epochs, .. } => {
+                let (done, of) = events.progress();
+                events.set(done + u64::from(*epochs), of);
+            }
+            TrainingEvent::Tested(report) => {
+                events.tell(NetadaptEvent::Tested { name, accuracy: report.accuracy });
+            }
+            TrainingEvent::Warning { message } => {
+                events.tell(NetadaptEvent::Warning { message: message.clone() });
+            }
+            TrainingEvent::Started { .. } | TrainingEvent::Finished { .. } => {}
+        }
     }
 
     /// The most that a network may be predicted to cost.
@@ -111,7 +147,6 @@ impl NetadaptRun<'_> {
             inputs: self.inputs,
             command: self.command,
             stop: self.stop,
-            observer: self.observer,
         }
     }
 
@@ -119,8 +154,9 @@ impl NetadaptRun<'_> {
         &self,
         folder: &RunFolder,
         given: Option<Network>,
-    ) -> Result<NetadaptResult, NetadaptRunError> {
-        let (seed_network, seed_test) = self.seed(folder, given)?;
+        events: &Events<'_, NetadaptEvent>,
+    ) -> Result<NetadaptView, NetadaptRunError> {
+        let start = self.start(folder, given, events)?;
         let arena = Arena::new(
             self.problem,
             self.images,
@@ -130,61 +166,51 @@ impl NetadaptRun<'_> {
             self.jobs,
             self.stop,
         )?;
-        let values = seed_network.parameters().values().map_err(TrainError::from)?;
-        let original = arena.original(values)?;
-        let narrowed = Loop { run: self, folder, arena: &arena, original: &original }.run()?;
-        let finals = Finals { run: self, folder, arena: &arena, original: &original, narrowed: &narrowed };
-        let results = finals.results(seed_test)?;
+        let original = arena.original(start.parameters().values().map_err(TrainError::from)?)?;
+        let narrowed = Loop { run: self, folder, events, arena: &arena, original: &original }.run()?;
+        events.set(self.epochs_before() + WAY, events.progress().1);
+        let finals =
+            Finals { run: self, folder, events, arena: &arena, original: &original, narrowed: &narrowed };
+        finals.train()?;
         let (network, trained) = self.networks(&narrowed.widths)?;
         folder.write("network.toml", network.to_toml().as_bytes())?;
-        folder.write("trained.toml", trained.to_toml().as_bytes())?;
-        let summary = Summary::new(self, &narrowed.seed, &narrowed.iterations, &narrowed.widths, results);
-        folder.write_json(MODEL_CARD, &self.card(folder, &network)?)?;
-        derived::write(folder, self, &narrowed.seed, &narrowed.iterations, &narrowed.widths, &summary)?;
-        Ok(NetadaptResult { network, summary })
+        folder.write(TRAINED, trained.to_toml().as_bytes())?;
+        folder.write_json(MODEL_CARD, &self.card(folder, &network, &trained)?)?;
+        let state = NetadaptView::read(folder)?.expect("the loop has written the journal");
+        state.derive(folder)?;
+        Ok(state)
     }
 
-    /// What the final training says of its weights, which lie here too, and the latency that was asked for.
-    fn card(&self, folder: &RunFolder, network: &NetworkSpec) -> Result<ModelCard, NetadaptRunError> {
-        let latency = match self.problem.meter() {
-            Meter::Latency(table) => {
-                table.predict(&LayerGraph::lower(network)).ok().map(|prediction| CardLatency {
-                    device: table.header.device().to_owned(),
-                    ms: prediction.latency_ms,
-                    stddev_ms: prediction.stddev_ms(),
-                    resolution: network.resolution,
-                    bound: CardBound::of(self.bounds, prediction.latency_ms),
-                })
-            }
+    /// What the final training says of its weights, which lie here too.
+    fn card(
+        &self,
+        folder: &RunFolder,
+        network: &NetworkSpec,
+        trained: &NetworkSpec,
+    ) -> Result<ModelCard, NetadaptRunError> {
+        let table = match self.problem.meter() {
+            Meter::Latency(table) => Some((table, self.bounds)),
             Meter::Madds | Meter::Params => None,
         };
-        let trained = folder.file(FINAL);
-        let missing = || FolderError::Io {
-            action: "read",
-            path: trained.join(MODEL_CARD),
-            source: std::io::ErrorKind::NotFound.into(),
-        };
-        Ok(ModelCard {
-            network: "trained.toml".to_owned(),
-            weights: "weights.safetensors".to_owned(),
-            latency,
-            ..ModelCard::read(&trained)?.ok_or_else(missing)?
-        })
+        let card: Option<ModelCard> = folder.json(&format!("{FINAL}/{MODEL_CARD}"))?;
+        let card = card.expect("a finished training has a card");
+        let (spec, weights) = (TRAINED.to_owned(), "weights.safetensors".to_owned());
+        Ok(ModelCard { network: spec, weights, ..card }.of_networks(network, trained, table))
     }
 
-    /// The network to start from, with its test.
-    fn seed(
+    /// The network to start from, trained where it was not given, and tested.
+    fn start(
         &self,
         folder: &RunFolder,
         given: Option<Network>,
-    ) -> Result<(Network, TestReport), NetadaptRunError> {
+        events: &Events<'_, NetadaptEvent>,
+    ) -> Result<Network, NetadaptRunError> {
         let path = folder.file(SEED_WEIGHTS);
         let spec = self.problem.trained();
         let Some(network) = given else {
             let images = self.images.without_validation();
             let training = Training {
-                name: "seed",
-                folder: folder.file("seed"),
+                folder: folder.file(START),
                 spec,
                 images: &images,
                 recipe: &self.options.seed_recipe,
@@ -192,23 +218,24 @@ impl NetadaptRun<'_> {
                 weights: None,
                 teacher: None,
             };
-            let report = self.trainings().run(&training)?;
-            let weights = trained_weights(&training.folder, &report);
+            let report = self.trainings().run(&training, &|event: &_| self.pass_on("seed", event, events))?;
+            let weights = training.trained_weights(&report);
             let network = load_network(self.problem.trained_graph().clone(), &weights)?;
             save_weights(network.parameters(), &path)?;
-            return Ok((network, report));
+            return Ok(network);
         };
         save_weights(network.parameters(), &path)?;
-        let known = std::fs::read(folder.file(SEED_TEST)).ok();
-        if let Some(report) = known.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-            return Ok((network, report));
+        if folder.json::<TestReport>(START_TEST)?.is_none() {
+            let batch = self.options.seed_recipe.batch;
+            let evaluation = evaluate(&network, &self.images.test(batch)?, &train::Control::new(self.stop))?;
+            let report = TestReport {
+                labels: self.images.test_labels().to_vec(),
+                ..TestReport::new(SEED_WEIGHTS, 0, self.images.class_names(), &evaluation)
+            };
+            folder.write_json(START_TEST, &report)?;
+            events.tell(NetadaptEvent::Tested { name: "seed".to_owned(), accuracy: report.accuracy });
         }
-        let batch = self.options.seed_recipe.batch;
-        let evaluation = evaluate(&network, &self.images.test(batch)?, &Control::new(self.stop))?;
-        let report = TestReport::new(SEED_WEIGHTS, 0, self.images.class_names(), &evaluation);
-        folder.write_json(SEED_TEST, &report)?;
-        self.observer.notify(&NetadaptEvent::Tested { name: "seed".to_owned(), accuracy: report.accuracy });
-        Ok((network, report))
+        Ok(network)
     }
 
     /// The networks of some widths that the loop has found to exist.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::gains::NetworkResult;
 use super::record::{IterationRecord, ProposalState, SeedRecord};
-use super::run::NetadaptRun;
+use super::view::NetadaptView;
 use crate::latency::{AT_MOST, Bounds};
 use crate::netadapt::{Limit, Phase, Resource};
 use crate::report::{Align, Table};
@@ -63,14 +63,9 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn new(
-        run: &NetadaptRun<'_>,
-        seed: &SeedRecord,
-        iterations: &[IterationRecord],
-        widths: &[u32],
-        results: Vec<NetworkResult>,
-    ) -> Self {
-        let resource = run.options.budget.resource;
+    pub(super) fn new(state: &NetadaptView) -> Self {
+        let NetadaptView { options, start: seed, iterations, widths, results, .. } = state;
+        let resource = options.budget.resource;
         let path = path(seed, iterations, widths);
         let mut groups: Vec<GroupChange> = seed
             .groups
@@ -97,8 +92,8 @@ impl Summary {
         let saved = (seed.cost - cost) / resource.unit();
         Self {
             resource,
-            budget: run.options.budget,
-            bounds: run.bounds,
+            budget: options.budget,
+            bounds: state.bounds,
             seed_cost: seed.cost,
             cost,
             seed_accuracy: seed.accuracy,
@@ -109,7 +104,7 @@ impl Summary {
             lost: all().filter(|p| p.state == ProposalState::Lost).count(),
             next_unit_points: next_unit(&path, resource),
             groups,
-            results,
+            results: results.clone(),
         }
     }
 

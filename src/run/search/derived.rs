@@ -4,14 +4,15 @@ use serde::Serialize;
 
 use super::error::SearchRunError;
 use super::problem::LatencyProblem;
-use super::record::{FinalRecord, TrialRecord, TrialState};
-use super::run::SearchRun;
+use super::record::{FinalRecord, TrialRecord};
+use super::view::SearchView;
 use crate::graph::LayerGraph;
+use crate::outcome::Outcome;
 use crate::report::{FrontPoint, ParetoPlot, Point, ProgressPlot, ProgressTrial, Reference, write_csv};
-use crate::run::folder::RunFolder;
-use crate::run::model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
+use crate::run::folder::RunReader;
 use crate::run::words::epochs;
 use crate::search;
+use crate::spec::{self, NetworkSpec};
 
 /// A line of `trials.csv`.
 #[derive(Serialize)]
@@ -45,73 +46,27 @@ struct FrontRow<'a> {
     madds: u64,
 }
 
-/// Positions of the trials on the front of accuracy against latency, fastest first.
-pub fn front(trials: &[TrialRecord]) -> Vec<usize> {
-    let scored: Vec<(usize, search::Point)> = trials
-        .iter()
-        .enumerate()
-        .filter_map(|(index, trial)| {
-            Some((index, search::Point::new(trial.state.accuracy()?, trial.latency_ms)?))
-        })
-        .collect();
-    let points: Vec<search::Point> = scored.iter().map(|(_, point)| *point).collect();
-    search::pareto_front(&points).into_iter().map(|position| scored[position].0).collect()
-}
+/// Networks shown beside the front, where the table can predict them.
+const REFERENCES: [&str; 2] = ["mobilenet_v3_small", "mobilenet_v3_large"];
 
 /// Writes all derived files.
-pub(super) fn write(
-    folder: &RunFolder,
-    run: &SearchRun<'_>,
-    problem: &LatencyProblem<'_>,
-    trials: &[TrialRecord],
-    finals: &[FinalRecord],
-) -> Result<(), SearchRunError> {
-    let front = front(trials);
+pub(super) fn write(run: &RunReader, state: &SearchView) -> Result<(), SearchRunError> {
+    let (trials, finals, front) = (&state.trials, &state.finals, state.front());
     write_csv(
-        &folder.derived("trials.csv"),
+        &run.derived("trials.csv"),
         trials.iter().enumerate().map(|(i, t)| trial_row(t, front.contains(&i))),
     )?;
-    write_csv(&folder.derived("pareto.csv"), front.iter().map(|&i| front_row(&trials[i], finals)))?;
-    pareto_plot(run, trials, &front, finals).write(&folder.derived("pareto"))?;
-    progress_plot(run, problem, trials).write(&folder.derived("progress"))?;
-    for record in finals {
-        let trial = trials.iter().find(|trial| trial.trial == record.trial);
-        if let (Some(trial), Some(test_accuracy)) = (trial, record.test_accuracy()) {
-            let name = format!("networks/{}/{MODEL_CARD}", trial.arch_id);
-            folder.write_json(&name, &model_card(run, problem, trial, test_accuracy))?;
-        }
-    }
+    write_csv(&run.derived("pareto.csv"), front.iter().map(|&i| front_row(&trials[i], finals)))?;
+    pareto_plot(state, &front).write(&run.derived("pareto"))?;
+    progress_plot(state)?.write(&run.derived("progress"))?;
     Ok(())
-}
-
-fn model_card(
-    run: &SearchRun<'_>,
-    problem: &LatencyProblem<'_>,
-    trial: &TrialRecord,
-    test_accuracy: f64,
-) -> ModelCard {
-    ModelCard {
-        network: "trained.toml".to_owned(),
-        weights: "weights.safetensors".to_owned(),
-        normalisation: run.task.normalisation().clone(),
-        classes: run.task.class_names().to_vec(),
-        data: run.options.data.clone(),
-        validation_accuracy: trial.state.accuracy(),
-        test_accuracy,
-        latency: Some(CardLatency {
-            device: run.table.header.device().to_owned(),
-            ms: trial.latency_ms,
-            stddev_ms: trial.latency_stddev_ms,
-            resolution: problem.decode(&trial.genotype).resolution,
-            bound: CardBound::of(run.bounds, trial.latency_ms),
-        }),
-    }
 }
 
 fn trial_row(trial: &TrialRecord, on_front: bool) -> TrialRow<'_> {
     let (state, reason) = match &trial.state {
-        TrialState::Scored { .. } => ("scored", ""),
-        TrialState::Failed { reason } => ("failed", reason.as_str()),
+        Outcome::Scored { .. } => ("scored", ""),
+        Outcome::Lost => ("lost", ""),
+        Outcome::Failed { reason } => ("failed", reason.as_str()),
     };
     TrialRow {
         trial: trial.trial,
@@ -137,7 +92,7 @@ fn front_row<'a>(trial: &'a TrialRecord, finals: &[FinalRecord]) -> FrontRow<'a>
         latency_ms: trial.latency_ms,
         latency_stddev_ms: trial.latency_stddev_ms,
         latency_upper_ms: trial.latency_upper_ms,
-        validation_accuracy: trial.state.accuracy().unwrap_or(0.0),
+        validation_accuracy: trial.state.accuracy().expect("only scored trials stand on a front"),
         test_accuracy: finals.iter().find(|f| f.trial == trial.trial).and_then(FinalRecord::test_accuracy),
         params: trial.params,
         madds: trial.madds,
@@ -148,12 +103,8 @@ fn percent(fraction: f64) -> f64 {
     100.0 * fraction
 }
 
-fn pareto_plot(
-    run: &SearchRun<'_>,
-    trials: &[TrialRecord],
-    front: &[usize],
-    finals: &[FinalRecord],
-) -> ParetoPlot {
+fn pareto_plot(state: &SearchView, front: &[usize]) -> ParetoPlot {
+    let SearchView { options, trials, finals, .. } = state;
     let point = |trial: &TrialRecord, accuracy: f64| Point {
         latency_ms: trial.latency_ms,
         accuracy: percent(accuracy),
@@ -168,40 +119,41 @@ fn pareto_plot(
         let trial = trials.iter().find(|t| t.trial == record.trial)?;
         Some(point(trial, record.test_accuracy()?))
     };
-    let options = run.options;
     ParetoPlot {
         title: "Accuracy against latency".to_owned(),
         subtitle: format!(
             "{} search, {} networks of {}, {} each on {}; seed {}",
             options.strategy,
             trials.len(),
-            run.space.name,
+            state.space.name,
             epochs(options.candidate.epochs),
             options.data,
             options.seed
         ),
-        x_label: format!("predicted latency on {}, ms", run.table.header.device()),
+        x_label: format!("predicted latency on {}, ms", state.table.header.device()),
         y_label: "accuracy of the proxy, %".to_owned(),
         budget_ms: options.budget.map(|b| b.ms()),
         trials: trials.iter().filter_map(|t| Some(point(t, t.state.accuracy()?))).collect(),
         front: front.iter().filter_map(front_point).collect(),
         finals: finals.iter().filter_map(tested).collect(),
-        references: references(run),
+        references: references(state),
     }
 }
 
 /// The reference networks that the table can predict.
-fn references(run: &SearchRun<'_>) -> Vec<Reference> {
-    let predicted = |spec: &crate::spec::NetworkSpec| {
-        let latency_ms = run.table.predict(&LayerGraph::lower(spec)).ok()?.latency_ms;
+fn references(state: &SearchView) -> Vec<Reference> {
+    let predicted = |spec: &NetworkSpec| {
+        let latency_ms = state.table.predict(&LayerGraph::lower(spec)).ok()?.latency_ms;
         Some(Reference { name: spec.name.clone(), latency_ms })
     };
-    run.references.iter().filter_map(predicted).collect()
+    let shipped = REFERENCES.map(|name| spec::load(name).expect("it is compiled into the program"));
+    shipped.iter().filter_map(predicted).collect()
 }
 
-fn progress_plot(run: &SearchRun<'_>, problem: &LatencyProblem<'_>, trials: &[TrialRecord]) -> ProgressPlot {
+fn progress_plot(state: &SearchView) -> Result<ProgressPlot, SearchRunError> {
+    let (problem, trials) = (LatencyProblem::new(&state.space, &state.table)?, &state.trials);
     let slowest = trials.iter().map(|t| t.latency_ms).fold(problem.smallest_latency_ms(), f64::max);
-    let reference_ms = run.options.budget.map_or(slowest, |b| b.ms());
+    let reference_ms = state.options.budget.map_or(slowest, |b| b.ms());
     let reference = search::Point::new(0.0, reference_ms);
     let mut points = Vec::new();
     let trials = trials
@@ -216,14 +168,14 @@ fn progress_plot(run: &SearchRun<'_>, problem: &LatencyProblem<'_>, trials: &[Tr
             }
         })
         .collect();
-    ProgressPlot {
+    Ok(ProgressPlot {
         title: "Progress of the search".to_owned(),
         subtitle: format!(
             "{} search of {} on {}; seed {}; hypervolume of accuracy x ms up to {reference_ms:.1} ms",
-            run.options.strategy, run.space.name, run.options.data, run.options.seed
+            state.options.strategy, state.space.name, state.options.data, state.options.seed
         ),
         accuracy_label: "validation accuracy of the proxy, %".to_owned(),
         hypervolume_label: "hypervolume, ms".to_owned(),
         trials,
-    }
+    })
 }

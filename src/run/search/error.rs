@@ -1,5 +1,7 @@
 //! Why a search ended without a result.
 
+use std::path::PathBuf;
+
 use miette::Diagnostic;
 
 use crate::journal::JournalError;
@@ -7,8 +9,8 @@ use crate::latency::{Bounds, Budget, MissingRows};
 use crate::nn::WeightsError;
 use crate::report::ReportError;
 use crate::run::folder::FolderError;
+use crate::run::training::TrainingRunError;
 use crate::search::SearchError;
-use crate::train::TrainError;
 
 /// A search ended without a result.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -38,7 +40,8 @@ pub enum SearchRunError {
     #[error(transparent)]
     Report(#[from] ReportError),
     #[error(transparent)]
-    Train(#[from] TrainError),
+    #[diagnostic(transparent)]
+    Training(#[from] TrainingRunError),
     #[error("cannot start threads: {0}")]
     Threads(std::io::Error),
     #[error("every trial failed; the last one said: {reason}")]
@@ -46,4 +49,17 @@ pub enum SearchRunError {
     /// Told to stop; everything finished so far is in the folder.
     #[error("interrupted after {trials} trials; the same command goes on from there")]
     Interrupted { trials: usize },
+    #[error("{} has no job of trial {trial}", run.display())]
+    #[diagnostic(help(
+        "a search of {trials} trials writes the jobs of a generation to tasks/ when it comes to them: name one of those files"
+    ))]
+    NoJob { run: PathBuf, trial: usize, trials: usize },
+    #[error("trial {trial} of {} is done: its line is in trials.jsonl", run.display())]
+    #[diagnostic(help("there is nothing to run; the files in tasks/ are the trials that are still to do"))]
+    JobDone { run: PathBuf, trial: usize },
+    #[error("the images in {data} are not those that {} was started with", run.display())]
+    #[diagnostic(help("restore the images, or start another search with --out"))]
+    ImagesChanged { run: PathBuf, data: String },
+    #[error("interrupted; the same command runs trial {trial} again")]
+    WorkerInterrupted { trial: usize },
 }

@@ -7,10 +7,14 @@ mod problem;
 mod progress;
 mod record;
 mod run;
+mod view;
+mod worker;
 
 pub use error::SearchRunError;
 pub use options::SearchOptions;
 pub use problem::LatencyProblem;
-pub use progress::{Event, Progress};
-pub use record::{FinalRecord, Record, TrialRecord, TrialState};
-pub use run::{SearchResult, SearchRun};
+pub use progress::{SearchEvent, SearchProgress};
+pub use record::{FinalRecord, Record, TrialRecord};
+pub use run::SearchRun;
+pub use view::SearchView;
+pub use worker::run_job;

@@ -1,13 +1,13 @@
 //! Every option of a search as it was resolved.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::latency::{Budget, Confidence};
 use crate::search::{Reward, StrategyKind};
 use crate::train::Recipe;
 
 /// The options that decide a search's results; `run.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchOptions {
     /// The search space, as given.
     pub space: String,
@@ -33,6 +33,10 @@ pub struct SearchOptions {
     pub validation_share: f64,
     /// Seed of everything.
     pub seed: u64,
+    /// The recipe of candidates, as given.
+    pub candidate_name: String,
+    /// The recipe of networks of the front, as given.
+    pub final_name: String,
     /// How candidates are trained.
     pub candidate: Recipe,
     /// How networks of the front are trained.

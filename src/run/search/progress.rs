@@ -1,18 +1,17 @@
 //! What a search tells while it works, and how that looks on a terminal.
 
-use std::io::Write;
-
 use serde::Serialize;
 
-use super::record::{FinalRecord, TrialRecord, TrialState};
-use crate::run::events::{JsonLines, Observer};
+use super::record::{FinalRecord, TrialRecord};
+use crate::outcome::Outcome;
+use crate::run::events::{Event, Glance, Observer};
 use crate::run::words::human;
 use crate::terminal::Terminal;
 
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum Event {
+pub enum SearchEvent {
     /// The run begins or goes on.
     Started {
         /// What will be done, one fact a line.
@@ -58,17 +57,11 @@ pub enum Event {
     },
 }
 
-impl<W: Write + Send> Observer<Event> for JsonLines<W> {
-    fn notify(&self, event: &Event) {
-        self.write(event);
-    }
-}
-
 /// A progress bar on a terminal, plain lines otherwise; both on stderr.
 #[derive(Debug)]
-pub struct Progress(Terminal);
+pub struct SearchProgress(Terminal);
 
-impl Progress {
+impl SearchProgress {
     /// A bar if stderr is a terminal.
     pub fn stderr() -> Self {
         Self(Terminal::stderr("{bar:30} {pos}/{len} networks, {elapsed} so far, {eta} to go  {msg}"))
@@ -86,36 +79,39 @@ impl Progress {
     }
 }
 
-impl Observer<Event> for Progress {
-    fn notify(&self, event: &Event) {
-        match event {
-            Event::Started { summary, trials, finals } => {
+impl Observer<SearchEvent> for SearchProgress {
+    fn notify(&self, event: &Event<SearchEvent>) {
+        match &event.payload {
+            SearchEvent::Started { summary, trials, finals } => {
                 for line in summary {
                     self.0.say(line);
                 }
                 self.0.bar.set_length((trials + finals) as u64);
             }
-            Event::Resumed { trials, finals } => {
+            SearchEvent::Resumed { trials, finals } => {
                 self.0.say(&format!("going on after {trials} finished trials and {finals} longer trainings"));
                 self.0.bar.set_position((trials + finals) as u64);
                 self.0.bar.reset_eta();
             }
-            Event::Warning { message } => self.0.say(&format!("warning: {message}")),
-            Event::Trial(trial) => self.step(&trial_line(trial)),
-            Event::Epoch { arch_id, epoch, epochs, loss } => {
+            SearchEvent::Warning { message } => self.0.say(&format!("warning: {message}")),
+            SearchEvent::Trial(trial) => self.step(&trial_line(trial)),
+            SearchEvent::Epoch { arch_id, epoch, epochs, loss } => {
                 let line = format!("{arch_id}: epoch {epoch}/{epochs}, loss {loss:.3}");
                 if self.0.plain { self.0.say(&line) } else { self.0.bar.set_message(line) }
             }
-            Event::Final(record) => self.step(&final_line(record)),
-            Event::Finished { .. } => self.0.bar.finish_and_clear(),
+            SearchEvent::Final(record) => self.step(&final_line(record)),
+            SearchEvent::Finished { .. } => self.0.bar.finish_and_clear(),
         }
     }
+
+    fn glance(&self, _glance: &Glance) {}
 }
 
 fn trial_line(trial: &TrialRecord) -> String {
     let result = match &trial.state {
-        TrialState::Scored { accuracy } => format!("{:.1} %", 100.0 * accuracy),
-        TrialState::Failed { reason } => format!("failed: {reason}"),
+        Outcome::Scored { accuracy } => format!("{:.1} %", 100.0 * accuracy),
+        Outcome::Lost => "out of the race".to_owned(),
+        Outcome::Failed { reason } => format!("failed: {reason}"),
     };
     let upper = trial.latency_upper_ms.map_or_else(String::new, |ms| format!(" (at most {ms:.1})"));
     format!("trial {}: {:.1} ms{upper}, {result}", trial.trial, trial.latency_ms)

@@ -2,44 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::search::Outcome;
+use crate::outcome::Outcome;
 use crate::space::Genotype;
 use crate::spec::ArchId;
-
-/// How a trial ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum TrialState {
-    /// Trained and scored.
-    Scored {
-        /// Top-1 accuracy of the proxy on the validation split, as a fraction.
-        accuracy: f64,
-    },
-    /// No score; such a trial never wins.
-    Failed {
-        /// Why.
-        reason: String,
-    },
-}
-
-impl TrialState {
-    /// The accuracy, if there is one.
-    pub fn accuracy(&self) -> Option<f64> {
-        match self {
-            Self::Scored { accuracy } => Some(*accuracy),
-            Self::Failed { .. } => None,
-        }
-    }
-}
-
-impl From<&TrialState> for Outcome {
-    fn from(state: &TrialState) -> Self {
-        match state {
-            TrialState::Scored { accuracy } => Self::from_accuracy(*accuracy),
-            TrialState::Failed { reason } => Self::Failed { reason: reason.clone() },
-        }
-    }
-}
 
 /// One candidate network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,7 +32,7 @@ pub struct TrialRecord {
     pub madds: u64,
     /// How it ended.
     #[serde(flatten)]
-    pub state: TrialState,
+    pub state: Outcome,
 }
 
 /// A network of the front, trained longer on all training images.
@@ -87,6 +52,17 @@ pub struct FinalRecord {
 }
 
 impl FinalRecord {
+    /// The record of a trial's longer training before it has a score.
+    pub(super) fn of(trial: &TrialRecord) -> Self {
+        let arch_id = trial.arch_id.clone();
+        Self { trial: trial.trial, arch_id, test_correct: 0, test_images: 0, failure: None }
+    }
+
+    /// The record of one that failed.
+    pub(super) fn failed(trial: &TrialRecord, reason: String) -> Self {
+        Self { failure: Some(reason), ..Self::of(trial) }
+    }
+
     /// Top-1 accuracy on the test split, as a fraction.
     pub fn test_accuracy(&self) -> Option<f64> {
         (self.failure.is_none() && self.test_images > 0)
@@ -102,4 +78,18 @@ pub enum Record {
     Trial(TrialRecord),
     /// A network trained longer after the search.
     Final(FinalRecord),
+}
+
+impl Record {
+    /// Trials and longer trainings of a journal, each in order.
+    pub(super) fn partition(records: Vec<Self>) -> (Vec<TrialRecord>, Vec<FinalRecord>) {
+        let (mut trials, mut finals) = (Vec::new(), Vec::new());
+        for record in records {
+            match record {
+                Self::Trial(trial) => trials.push(trial),
+                Self::Final(record) => finals.push(record),
+            }
+        }
+        (trials, finals)
+    }
 }

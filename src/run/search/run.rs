@@ -1,36 +1,42 @@
-//! `mbn-search` from resolved options to a finished run folder.
+//! The stages of a search: trials, longer trainings of the front, derived files.
 
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::derived;
 use super::error::SearchRunError;
 use super::options::SearchOptions;
 use super::problem::LatencyProblem;
-use super::progress::Event;
-use super::record::{FinalRecord, Record, TrialRecord, TrialState};
+use super::progress::SearchEvent;
+use super::record::{FinalRecord, Record, TrialRecord};
+use super::view::{SearchView, front};
 use crate::graph::LayerGraph;
 use crate::journal::Journal;
 use crate::latency::{Bounds, LatencyTable};
 use crate::nn::{load_network, save_weights};
-use crate::run::events::Observer;
-use crate::run::execute::run_in_order;
-use crate::run::folder::{FolderError, RunFolder};
+use crate::outcome::Outcome;
+use crate::run::evaluate::{Evaluator, Fidelity, ShortTraining};
+use crate::run::events::{Event, Events, Observer, RunKind};
+use crate::run::execute::{Executor, Job, JobResult, catching};
+use crate::run::folder::RunFolder;
+use crate::run::images::TrainingImages;
 use crate::run::inputs::Inputs;
-use crate::run::proxy::{self, ProxyTask};
-use crate::run::threads;
+use crate::run::model_card::{MODEL_CARD, ModelCard};
+use crate::run::proxy::{self, proxy_network};
+use crate::run::training::{TestReport, Training, TrainingEvent, TrainingRunError, Trainings};
 use crate::run::words::epochs;
 use crate::search::{self, Domain, Strategy, Trial};
 use crate::space::SearchSpace;
 use crate::spec::NetworkSpec;
-use crate::train::TrainError;
+
+/// The journal of a search.
+pub(super) const JOURNAL: &str = "trials.jsonl";
 
 /// A search with everything it needs.
 pub struct SearchRun<'a> {
     /// Resolved options.
     pub options: &'a SearchOptions,
-    /// Hashes of what they name.
+    /// Hashes of what they name, with copies of the space and the table.
     pub inputs: &'a Inputs,
     /// The command line, for the manifest.
     pub command: &'a [String],
@@ -40,62 +46,71 @@ pub struct SearchRun<'a> {
     pub table: &'a LatencyTable,
     /// What is known of the error of its predictions.
     pub bounds: Bounds,
-    /// The images.
-    pub task: &'a ProxyTask,
-    /// Networks to show beside the front.
-    pub references: &'a [NetworkSpec],
-    /// Trials at work at once.
-    pub jobs: usize,
+    /// The images, with a part held out.
+    pub images: &'a TrainingImages,
+    /// What runs the trials.
+    pub executor: &'a dyn Executor,
     /// Ends the run soon after it is set.
     pub stop: &'a AtomicBool,
-    /// Listens.
-    pub observer: &'a dyn Observer<Event>,
+    /// Takes its events.
+    pub observer: &'a dyn Observer<SearchEvent>,
 }
 
-/// What a finished search found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SearchResult {
-    /// All trials, in order.
-    pub trials: Vec<TrialRecord>,
-    /// Positions of the front's trials, fastest first.
-    pub front: Vec<usize>,
-    /// The networks trained longer, fastest first.
-    pub finals: Vec<FinalRecord>,
+impl SearchOptions {
+    /// What a candidate is trained by.
+    pub(super) fn fidelity(&self) -> Fidelity {
+        Fidelity { epochs: self.candidate.epochs }
+    }
+}
+
+/// The network that is trained in place of `spec` on these images.
+pub(super) fn proxy(images: &TrainingImages, spec: &NetworkSpec) -> NetworkSpec {
+    let [height, width, channels] = images.shape();
+    proxy_network(spec, height.max(width), channels, images.class_names().len() as u32)
 }
 
 impl SearchRun<'_> {
-    /// Runs the search in `folder`, going on where an earlier process stopped.
+    /// Runs the search in `folder`, going on where an earlier process stopped, and returns what the folder then holds.
     ///
     /// Everything that can be wrong with the options is told before the folder
     /// is made.
     ///
     /// # Errors
     /// See [`SearchRunError`].
-    pub fn run(&self, folder: &Path) -> Result<SearchResult, SearchRunError> {
+    pub fn run(&self, folder: &Path) -> Result<SearchView, SearchRunError> {
         let problem = LatencyProblem::new(self.space, self.table)?;
         let mut strategy = self.strategy(&problem)?;
-        let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
-        let folder = RunFolder::open(folder, &run_toml, self.inputs, self.command)?;
-        let opened = Journal::open::<Record>(&folder.journal())?;
-        self.announce(&problem, &opened.records, opened.dropped_bytes);
-        let mut state = State { run: self, problem: &problem, folder: &folder, journal: opened.journal };
-        let (known_trials, known_finals) = partition(opened.records);
-        let (mut trials, mut finals) = (Vec::new(), Vec::new());
-        let ended = state
+        let folder = RunFolder::open(folder, RunKind::Search, self.options, self.inputs, self.command)?;
+        let opened = Journal::open::<Record>(&folder.file(JOURNAL))?;
+        let parts = (self.options.trials + self.options.finals) as u64;
+        let events = Events::new(folder.path(), RunKind::Search, parts, self.observer);
+        self.announce(&events, &problem, &opened.records, opened.dropped_bytes);
+        let evaluator =
+            ShortTraining { images: self.images, recipe: &self.options.candidate, stop: self.stop };
+        let mut work = Work {
+            run: self,
+            problem: &problem,
+            folder: &folder,
+            evaluator: &evaluator,
+            events: &events,
+            journal: opened.journal,
+        };
+        let (known_trials, known_finals) = Record::partition(opened.records);
+        let mut trials = Vec::new();
+        let ended = work
             .search(strategy.as_mut(), known_trials, &mut trials)
-            .and_then(|()| state.finals(&trials, known_finals, &mut finals));
+            .and_then(|()| work.finals(&trials, known_finals));
         // What is finished can be looked at when the user stops the run.
-        if matches!(
-            ended,
-            Ok(()) | Err(SearchRunError::Interrupted { .. } | SearchRunError::AllFailed { .. })
-        ) {
-            derived::write(&folder, self, &problem, &trials, &finals)?;
-        }
+        let ended = match ended {
+            Ok(()) | Err(SearchRunError::Interrupted { .. } | SearchRunError::AllFailed { .. }) => ended,
+            Err(error) => return Err(error),
+        };
+        let state = SearchView::read(&folder)?;
+        state.derive(&folder)?;
         ended?;
-        let front = derived::front(&trials);
-        self.observer
-            .notify(&Event::Finished { folder: folder.path().display().to_string(), front: front.len() });
-        Ok(SearchResult { trials, front, finals })
+        let front = state.front().len();
+        events.tell(SearchEvent::Finished { folder: folder.path().display().to_string(), front });
+        Ok(state)
     }
 
     fn strategy<'p>(
@@ -122,24 +137,31 @@ impl SearchRun<'_> {
         }
     }
 
-    fn announce(&self, problem: &LatencyProblem<'_>, records: &[Record], dropped_bytes: usize) {
-        self.observer.notify(&Event::Started {
+    fn announce(
+        &self,
+        events: &Events<'_, SearchEvent>,
+        problem: &LatencyProblem<'_>,
+        records: &[Record],
+        dropped_bytes: usize,
+    ) {
+        events.set(records.len() as u64, events.progress().1);
+        events.tell(SearchEvent::Started {
             summary: self.summary(problem),
             trials: self.options.trials,
             finals: self.options.finals,
         });
         if let Some(message) = self.bounds_of_another_space() {
-            self.observer.notify(&Event::Warning { message });
+            events.tell(SearchEvent::Warning { message });
         }
         if dropped_bytes > 0 {
             let message = format!(
                 "the journal ended in the middle of a line; its last {dropped_bytes} bytes were dropped and that trial is run again"
             );
-            self.observer.notify(&Event::Warning { message });
+            events.tell(SearchEvent::Warning { message });
         }
         if !records.is_empty() {
             let trials = records.iter().filter(|r| matches!(r, Record::Trial(_))).count();
-            self.observer.notify(&Event::Resumed { trials, finals: records.len() - trials });
+            events.tell(SearchEvent::Resumed { trials, finals: records.len() - trials });
         }
     }
 
@@ -157,7 +179,7 @@ impl SearchRun<'_> {
 
     fn summary(&self, problem: &LatencyProblem<'_>) -> Vec<String> {
         let spec = problem.decode(&problem.fastest());
-        let (search, validation) = self.task.search_images();
+        let (search, validation, _) = self.images.counts();
         let bounds = self.bounds;
         let budget = self.options.budget.map_or("no budget".to_owned(), |budget| {
             format!("budget {} ms{}", budget.ms(), bounds.beside_budget(budget.ms()))
@@ -172,7 +194,7 @@ impl SearchRun<'_> {
                 self.table.header.device(),
                 bounds.beside_prediction(smallest_ms)
             ),
-            format!("a network is {}", proxy::describe(&spec, &self.task.proxy(&spec))),
+            format!("a network is {}", proxy::describe(&spec, &proxy(self.images, &spec))),
             format!(
                 "{} search of {} networks, {} each on {search} images, scored on {validation} held out; seed {}",
                 self.options.strategy,
@@ -184,26 +206,17 @@ impl SearchRun<'_> {
     }
 }
 
-fn partition(records: Vec<Record>) -> (Vec<TrialRecord>, Vec<FinalRecord>) {
-    let (mut trials, mut finals) = (Vec::new(), Vec::new());
-    for record in records {
-        match record {
-            Record::Trial(trial) => trials.push(trial),
-            Record::Final(record) => finals.push(record),
-        }
-    }
-    (trials, finals)
-}
-
 /// A run at work.
-struct State<'a> {
+struct Work<'a> {
     run: &'a SearchRun<'a>,
     problem: &'a LatencyProblem<'a>,
     folder: &'a RunFolder,
+    evaluator: &'a dyn Evaluator,
+    events: &'a Events<'a, SearchEvent>,
     journal: Journal,
 }
 
-impl State<'_> {
+impl Work<'_> {
     /// Asks for generations, takes known results over and evaluates the rest;
     /// `done` holds what is finished, however it ends.
     fn search(
@@ -223,13 +236,13 @@ impl State<'_> {
             done.extend(self.take_known(&asked, &mut known)?);
             self.evaluate(&asked[done.len() - start..], generation, done)?;
             for trial in &done[start..] {
-                strategy.tell(trial.trial, (&trial.state).into())?;
+                strategy.tell(trial.trial, trial.state.clone())?;
             }
         }
         if done.len() < wanted {
             let message =
                 format!("the space has no more than {} different networks within the budget", done.len());
-            self.run.observer.notify(&Event::Warning { message });
+            self.events.tell(SearchEvent::Warning { message });
         }
         Ok(())
     }
@@ -244,7 +257,7 @@ impl State<'_> {
         for (trial, record) in asked.iter().zip(known) {
             if record.trial != trial.index || record.genotype != trial.genotype {
                 return Err(SearchRunError::OtherJournal {
-                    path: self.folder.journal().display().to_string(),
+                    path: self.folder.file(JOURNAL).display().to_string(),
                     reason: format!("its trial {} is not the network this search proposes", record.trial),
                 });
             }
@@ -253,22 +266,20 @@ impl State<'_> {
         Ok(taken)
     }
 
+    /// Runs trials as jobs; each is journalled in its turn.
     fn evaluate(
         &mut self,
         trials: &[Trial],
         generation: usize,
         done: &mut Vec<TrialRecord>,
     ) -> Result<(), SearchRunError> {
-        let (run, problem) = (self.run, self.problem);
+        let jobs = trials.iter().map(|trial| self.job(trial)).collect::<Result<Vec<_>, _>>()?;
+        let (folder, evaluator, executor) = (self.folder, self.evaluator, self.run.executor);
         let mut ended = Ok(());
-        let mut deliver = |_: usize, result: Result<TrialRecord, SearchRunError>| {
-            let recorded = result.and_then(|trial| {
-                self.journal.append(&Record::Trial(trial.clone()))?;
-                Ok(trial)
-            });
-            match recorded {
+        let mut deliver = |index: usize, outcome: Option<Outcome>| {
+            let outcome = outcome.ok_or(SearchRunError::Interrupted { trials: 0 });
+            match outcome.and_then(|outcome| self.record(&trials[index], generation, outcome)) {
                 Ok(trial) => {
-                    run.observer.notify(&Event::Trial(trial.clone()));
                     done.push(trial);
                     ControlFlow::Continue(())
                 }
@@ -278,123 +289,163 @@ impl State<'_> {
                 }
             }
         };
-        let work = |_: usize, trial: &Trial| try_network(run, problem, trial, generation);
-        run_in_order(run.jobs, trials, work, &mut deliver).map_err(SearchRunError::Threads)?;
+        let work = |job: &Job| run_here(folder, evaluator, job);
+        executor.execute(&jobs, &work, &mut deliver).map_err(SearchRunError::Threads)?;
         ended.map_err(|error| match error {
             SearchRunError::Interrupted { .. } => SearchRunError::Interrupted { trials: done.len() },
             other => other,
         })
     }
 
+    /// The job of a trial, written to the run folder for processes elsewhere.
+    fn job(&self, trial: &Trial) -> Result<Job, SearchRunError> {
+        let options = self.run.options;
+        let network = proxy(self.run.images, &self.problem.decode(&trial.genotype)).to_toml();
+        let job = Job { trial: trial.index, network, fidelity: options.fidelity(), seed: options.seed };
+        self.folder.write_json(&Job::file(job.trial), &job)?;
+        Ok(job)
+    }
+
+    /// Journals a trial. The files of its job are no longer needed then.
+    fn record(
+        &mut self,
+        trial: &Trial,
+        generation: usize,
+        state: Outcome,
+    ) -> Result<TrialRecord, SearchRunError> {
+        let spec = self.problem.decode(&trial.genotype);
+        let prediction = self.problem.predict(&spec)?;
+        let cost = LayerGraph::lower(&spec).cost();
+        let record = TrialRecord {
+            trial: trial.index,
+            generation,
+            genotype: trial.genotype.clone(),
+            arch_id: spec.arch_id(),
+            latency_ms: prediction.latency_ms,
+            latency_stddev_ms: prediction.stddev_ms(),
+            latency_upper_ms: self.run.bounds.upper(prediction.latency_ms),
+            latency_interpolated_rows: prediction.estimated_rows(),
+            params: cost.params,
+            madds: cost.madds,
+            state,
+        };
+        self.journal.append(&Record::Trial(record.clone()))?;
+        for file in [Job::file(trial.index), Job::result_file(trial.index)] {
+            // A file that stays is never read again: the journal comes first.
+            let _ = std::fs::remove_file(self.folder.file(&file));
+        }
+        self.events.advance(SearchEvent::Trial(record.clone()));
+        Ok(record)
+    }
+
     /// Trains the chosen networks of the front longer, one after the other on
     /// all cores, and touches the test images once for each.
-    fn finals(
-        &mut self,
-        trials: &[TrialRecord],
-        known: Vec<FinalRecord>,
-        done: &mut Vec<FinalRecord>,
-    ) -> Result<(), SearchRunError> {
-        let front = derived::front(trials);
-        if let (true, Some(TrialState::Failed { reason })) =
-            (front.is_empty(), trials.last().map(|t| &t.state))
-        {
-            return Err(SearchRunError::AllFailed { reason: reason.clone() });
+    fn finals(&mut self, trials: &[TrialRecord], known: Vec<FinalRecord>) -> Result<(), SearchRunError> {
+        let front = front(trials);
+        let last_failure = trials.last().and_then(|trial| trial.state.failure());
+        if let (true, Some(reason)) = (front.is_empty(), last_failure) {
+            return Err(SearchRunError::AllFailed { reason: reason.to_owned() });
         }
-        let pool = threads::pool(threads::cores()).map_err(SearchRunError::Threads)?;
         for (position, &index) in spread(&front, self.run.options.finals).iter().enumerate() {
             let trial = &trials[index];
-            if let Some(record) = known.get(position).filter(|record| record.arch_id == trial.arch_id) {
-                done.push(record.clone());
+            if known.get(position).is_some_and(|record| record.arch_id == trial.arch_id) {
                 continue;
             }
-            let record = pool.install(|| self.train_longer(trial)).map_err(|error| match error {
-                SearchRunError::Train(TrainError::Interrupted) => {
-                    SearchRunError::Interrupted { trials: trials.len() }
-                }
-                other => other,
-            })?;
+            let record = match catching(|| self.train_longer(trial)) {
+                Ok(record) => record?,
+                Err(panic) => FinalRecord::failed(trial, panic),
+            };
             self.journal.append(&Record::Final(record.clone()))?;
-            self.run.observer.notify(&Event::Final(record.clone()));
-            done.push(record);
+            self.events.advance(SearchEvent::Final(record));
         }
         Ok(())
     }
 
+    /// Trains a network of the front in a run folder of its own within this one.
     fn train_longer(&self, trial: &TrialRecord) -> Result<FinalRecord, SearchRunError> {
-        let run = self.run;
+        let (run, options) = (self.run, self.run.options);
         let arch_id = &trial.arch_id;
         let spec = NetworkSpec {
             name: format!("{}_{arch_id}", run.space.name),
             ..self.problem.decode(&trial.genotype)
         };
-        let proxy = run.task.proxy(&spec);
-        let recipe = &run.options.final_recipe;
-        let on_epoch = |report: crate::train::EpochReport| {
-            run.observer.notify(&Event::Epoch {
-                arch_id: arch_id.to_string(),
-                epoch: report.epoch,
-                epochs: report.epochs,
-                loss: report.loss,
-            });
+        let trained = proxy(run.images, &spec);
+        let tell_epoch = |event: &Event<TrainingEvent>| {
+            if let TrainingEvent::Epoch { epochs, record, .. } = &event.payload {
+                self.events.tell(SearchEvent::Epoch {
+                    arch_id: arch_id.to_string(),
+                    epoch: record.epoch,
+                    epochs: *epochs,
+                    loss: record.train_loss,
+                });
+            }
         };
-        let record = FinalRecord {
-            trial: trial.trial,
-            arch_id: arch_id.clone(),
-            test_correct: 0,
-            test_images: 0,
-            failure: None,
+        let trainings = Trainings {
+            data: &options.data,
+            seed: options.seed,
+            inputs: run.inputs,
+            command: run.command,
+            stop: run.stop,
         };
-        let network = match run.task.train_final(&proxy, recipe, run.options.seed, run.stop, &on_epoch) {
-            Ok(network) => network,
-            Err(error) if error.diverged_in().is_some() => {
-                return Ok(FinalRecord { failure: Some(error.to_string()), ..record });
+        let images = run.images.whole();
+        let training = Training {
+            folder: self.folder.network(arch_id, "training"),
+            spec: &trained,
+            images: &images,
+            recipe: &options.final_recipe,
+            recipe_name: &options.final_name,
+            weights: None,
+            teacher: None,
+        };
+        let report = match trainings.run(&training, &tell_epoch) {
+            Ok(report) => report,
+            Err(TrainingRunError::Diverged { reason, .. }) => return Ok(FinalRecord::failed(trial, reason)),
+            Err(TrainingRunError::Interrupted { .. }) => {
+                return Err(SearchRunError::Interrupted { trials: run.options.trials });
             }
             Err(error) => return Err(error.into()),
         };
-        self.write_network(trial, "network.toml", &spec)?;
-        self.write_network(trial, "trained.toml", &proxy)?;
-        let weights = self.folder.network(arch_id, "weights.safetensors");
-        save_weights(network.parameters(), &weights)?;
-        // The network that is tested is the one that was saved.
-        let reloaded = load_network(LayerGraph::lower(&proxy), &weights)?;
-        let score = run.task.test(&reloaded, recipe, run.stop)?;
-        Ok(FinalRecord { test_correct: score.correct, test_images: score.total, ..record })
+        let file = |name: &str| format!("networks/{arch_id}/{name}");
+        self.folder.write(&file("network.toml"), spec.to_toml().as_bytes())?;
+        self.folder.write(&file("trained.toml"), trained.to_toml().as_bytes())?;
+        let weights = load_network(LayerGraph::lower(&trained), &training.trained_weights(&report))?;
+        save_weights(weights.parameters(), &self.folder.network(arch_id, "weights.safetensors"))?;
+        self.folder.write_json(&file(MODEL_CARD), &self.card(trial, &spec, &trained, &report))?;
+        Ok(FinalRecord { test_correct: report.correct, test_images: report.images, ..FinalRecord::of(trial) })
     }
 
-    fn write_network(&self, trial: &TrialRecord, file: &str, spec: &NetworkSpec) -> Result<(), FolderError> {
-        self.folder.write(&format!("networks/{}/{file}", trial.arch_id), spec.to_toml().as_bytes())
+    fn card(
+        &self,
+        trial: &TrialRecord,
+        spec: &NetworkSpec,
+        trained: &NetworkSpec,
+        report: &TestReport,
+    ) -> ModelCard {
+        ModelCard {
+            network: "trained.toml".to_owned(),
+            weights: "weights.safetensors".to_owned(),
+            normalisation: self.run.images.normalisation().clone(),
+            classes: report.classes.clone(),
+            data: self.run.options.data.clone(),
+            validation_accuracy: trial.state.accuracy(),
+            test_accuracy: report.accuracy,
+            latency: None,
+            proxy_of: None,
+        }
+        .of_networks(spec, trained, Some((self.run.table, self.run.bounds)))
     }
 }
 
-/// Trains and scores one network.
-fn try_network(
-    run: &SearchRun<'_>,
-    problem: &LatencyProblem<'_>,
-    trial: &Trial,
-    generation: usize,
-) -> Result<TrialRecord, SearchRunError> {
-    let spec = problem.decode(&trial.genotype);
-    let prediction = problem.predict(&spec)?;
-    let cost = LayerGraph::lower(&spec).cost();
-    let proxy = run.task.proxy(&spec);
-    let state = match run.task.try_candidate(&proxy, &run.options.candidate, run.options.seed, run.stop) {
-        Ok(score) => TrialState::Scored { accuracy: score.accuracy() },
-        Err(TrainError::Interrupted) => return Err(SearchRunError::Interrupted { trials: 0 }),
-        Err(error) => TrialState::Failed { reason: error.to_string() },
-    };
-    Ok(TrialRecord {
-        trial: trial.index,
-        generation,
-        genotype: trial.genotype.clone(),
-        arch_id: spec.arch_id(),
-        latency_ms: prediction.latency_ms,
-        latency_stddev_ms: prediction.stddev_ms(),
-        latency_upper_ms: run.bounds.upper(prediction.latency_ms),
-        latency_interpolated_rows: prediction.estimated_rows(),
-        params: cost.params,
-        madds: cost.madds,
-        state,
-    })
+/// The outcome of a job: of a process that ran it beside this one, or evaluated here.
+fn run_here(folder: &RunFolder, evaluator: &dyn Evaluator, job: &Job) -> Option<Outcome> {
+    let elsewhere: Option<JobResult> = folder.json(&Job::result_file(job.trial)).ok().flatten();
+    if let Some(result) = elsewhere.filter(|result| result.job == *job) {
+        return Some(result.outcome);
+    }
+    match NetworkSpec::from_toml("a job's network", &job.network) {
+        Ok(network) => evaluator.evaluate(&network, job.fidelity, job.seed),
+        Err(error) => Some(Outcome::failed(error.to_string())),
+    }
 }
 
 /// Up to `count` members of a front, evenly spread over it, both ends included.

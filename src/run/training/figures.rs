@@ -1,25 +1,18 @@
-//! The figures of a training: its learning curves and the confusion matrix of its test, in `report/`.
-//!
-//! Drawing one takes longer than an epoch of a small training, so it is done once training has ended, in whatever way.
+//! The figures of a training: its learning curves and the confusion matrix of its test, in `derived/`.
 
-use super::options::TrainingOptions;
 use super::report::TestReport;
+use super::view::TrainingView;
 use crate::report::{ConfusionMatrix, ConfusionPlot, CurveEpoch, LearningCurves, ReportError};
-use crate::run::folder::RunFolder;
+use crate::run::folder::RunReader;
 use crate::run::words::epochs;
-use crate::train::{EpochRecord, History, Measured};
+use crate::train::{EpochRecord, Measured};
 
 /// Draws the epochs of a training; one that diverged has another epoch without a loss.
-pub(super) fn draw_curves(
-    folder: &RunFolder,
-    name: &str,
-    options: &TrainingOptions,
-    history: &History,
-    diverged: bool,
-) -> Result<(), ReportError> {
-    let recipe = &options.recipe;
+pub(super) fn draw_curves(run: &RunReader, view: &TrainingView) -> Result<(), ReportError> {
+    let (options, recipe) = (&view.options, &view.options.recipe);
+    let broken = view.divergence.as_ref().map(|_| BROKEN);
     let curves = LearningCurves {
-        title: format!("Training of {name}"),
+        title: format!("Training of {}", view.spec.name),
         subtitle: format!(
             "recipe {}, {} in batches of {} on {}; seed {}",
             options.recipe_name,
@@ -29,9 +22,9 @@ pub(super) fn draw_curves(
             options.seed
         ),
         held_out: "validation".to_owned(),
-        epochs: history.0.iter().map(curve_epoch).chain(diverged.then_some(BROKEN)).collect(),
+        epochs: view.history.0.iter().map(curve_epoch).chain(broken).collect(),
     };
-    curves.write(&folder.file("report/learning_curves")).map(drop)
+    curves.write(&run.derived("learning_curves")).map(drop)
 }
 
 /// The epoch in which a training diverged.
@@ -61,21 +54,21 @@ fn curve_epoch(record: &EpochRecord) -> CurveEpoch {
 
 /// Draws what a test took for what.
 pub(super) fn draw_confusion(
-    folder: &RunFolder,
-    name: &str,
-    options: &TrainingOptions,
+    run: &RunReader,
+    view: &TrainingView,
     report: &TestReport,
     matrix: ConfusionMatrix,
 ) -> Result<(), ReportError> {
+    let options = &view.options;
     let plot = ConfusionPlot {
-        title: format!("{name}: {:.1} % of the test images are right", 100.0 * report.accuracy),
+        title: format!("{}: {:.1} % of the test images are right", view.spec.name, 100.0 * report.accuracy),
         subtitle: format!(
             "{} images of {}, weights of epoch {}; seed {}",
             report.images, options.data, report.epoch, options.seed
         ),
         matrix,
     };
-    plot.write(&folder.file("report/confusion")).map(drop)
+    plot.write(&run.derived("confusion")).map(drop)
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Every option of a training as it was resolved.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::pytorch::Origin;
 use crate::spec::ArchId;
 use crate::train::Recipe;
 
 /// The options that decide a training's results; `run.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingOptions {
     /// The network, as given.
     pub network: String,

@@ -1,15 +1,13 @@
 //! What a training tells while it works, and how that looks on a terminal.
 
-use std::io::Write;
-
 use serde::Serialize;
 
 use super::report::TestReport;
 use crate::data::Waits;
-use crate::run::events::{JsonLines, Observer};
+use crate::run::events::{Event, Glance, Observer};
 use crate::run::words::human;
 use crate::terminal::Terminal;
-use crate::train::{EpochRecord, StepReport};
+use crate::train::EpochRecord;
 
 /// Something that happened in a training.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,9 +34,6 @@ pub enum TrainingEvent {
         /// The sentence.
         message: String,
     },
-    /// A step is done; too frequent for JSON lines.
-    #[serde(skip)]
-    Step(StepReport),
     /// An epoch is done.
     Epoch {
         /// Number of epochs.
@@ -58,14 +53,6 @@ pub enum TrainingEvent {
         /// The same as in the epochs, of all that were trained just now.
         waits: Waits,
     },
-}
-
-impl<W: Write + Send> Observer<TrainingEvent> for JsonLines<W> {
-    fn notify(&self, event: &TrainingEvent) {
-        if !matches!(event, TrainingEvent::Step(_)) {
-            self.write(event);
-        }
-    }
 }
 
 /// A progress bar over images on a terminal, a line an epoch otherwise; both on stderr.
@@ -108,8 +95,8 @@ impl TrainingProgress {
 }
 
 impl Observer<TrainingEvent> for TrainingProgress {
-    fn notify(&self, event: &TrainingEvent) {
-        match event {
+    fn notify(&self, event: &Event<TrainingEvent>) {
+        match &event.payload {
             TrainingEvent::Started { summary, epochs, images } => {
                 for line in summary {
                     self.0.say(line);
@@ -122,24 +109,19 @@ impl Observer<TrainingEvent> for TrainingProgress {
                 self.0.bar.reset_eta();
             }
             TrainingEvent::Warning { message } => self.0.say(&format!("warning: {message}")),
-            TrainingEvent::Step(step) => {
-                self.0.bar.inc(step.images as u64);
-                if !self.0.plain {
-                    self.0.bar.set_message(format!(
-                        "epoch {}, loss {:.3}, {:.1} %, {:.0} images/s",
-                        step.epoch,
-                        step.loss,
-                        100.0 * step.accuracy,
-                        self.0.bar.per_sec()
-                    ));
-                }
-            }
             TrainingEvent::Epoch { epochs, record, .. } => self.epoch(*epochs, record),
             TrainingEvent::Tested(_) => {}
             TrainingEvent::Finished { waits, .. } => {
                 self.waits(*waits);
                 self.0.bar.finish_and_clear();
             }
+        }
+    }
+
+    fn glance(&self, glance: &Glance) {
+        self.0.bar.inc(glance.advanced);
+        if !self.0.plain {
+            self.0.bar.set_message(format!("{}, {:.0} images/s", glance.message, self.0.bar.per_sec()));
         }
     }
 }

@@ -1,14 +1,14 @@
-//! What a training leaves as numbers: `epochs.csv`, and in `report/` the test and its tables.
+//! What a training leaves as numbers: `epochs.csv`, `test.json`, and the tables of the test in `derived/`.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::report::{ConfusionMatrix, ReportError, write_csv};
-use crate::run::folder::{FolderError, RunFolder, read_json};
+use crate::run::folder::RunReader;
 use crate::train::{Confusion, EpochRecord, Evaluation, History};
 
-/// How the network that a training ended with does on the test images; `report/test.json`.
+/// How the network that a training ended with does on the test images; `test.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestReport {
@@ -31,6 +31,12 @@ pub struct TestReport {
     /// The predicted class of every test image, in order.
     #[serde(default)]
     pub predictions: Vec<u32>,
+    /// Its class, of every test image, in the same order.
+    #[serde(default)]
+    pub labels: Vec<u32>,
+    /// Images that the weights were trained on in this training, counted once each time.
+    #[serde(default)]
+    pub trained_images: u64,
 }
 
 impl TestReport {
@@ -47,6 +53,8 @@ impl TestReport {
             classes: class_names.to_vec(),
             confusion: evaluation.confusion.clone(),
             predictions: evaluation.predictions.clone(),
+            labels: Vec::new(),
+            trained_images: 0,
         }
     }
 
@@ -98,21 +106,8 @@ pub(super) fn write_epochs(path: &Path, history: &History) -> Result<(), ReportE
     write_csv(path, history.0.iter().map(EpochRow::from))
 }
 
-/// Where the report lies; tables and plots are made from it.
-const TEST_JSON: &str = "report/test.json";
-
-/// Writes the report of the test.
-pub(super) fn write_test(folder: &RunFolder, report: &TestReport) -> Result<(), FolderError> {
-    folder.write_json(TEST_JSON, report)
-}
-
 /// Writes the tables of the test.
-pub(super) fn write_tables(folder: &RunFolder, matrix: &ConfusionMatrix) -> Result<(), ReportError> {
-    matrix.write_classes_csv(&folder.file("report/classes.csv"))?;
-    matrix.write_pairs_csv(&folder.file("report/confusion.csv"))
-}
-
-/// The report of a training that is done already, if there is one.
-pub(super) fn read_test(folder: &RunFolder) -> Result<Option<TestReport>, FolderError> {
-    read_json(&folder.file(TEST_JSON))
+pub(super) fn write_tables(run: &RunReader, matrix: &ConfusionMatrix) -> Result<(), ReportError> {
+    matrix.write_classes_csv(&run.derived("classes.csv"))?;
+    matrix.write_pairs_csv(&run.derived("confusion.csv"))
 }

@@ -6,15 +6,15 @@ use std::sync::atomic::AtomicBool;
 use miette::Diagnostic;
 use serde_json::{Value, json};
 
-use super::figures::{draw_confusion, draw_curves};
 use super::options::TrainingOptions;
 use super::progress::TrainingEvent;
-use super::report::{self, TestReport};
+use super::report::{TestReport, write_epochs};
+use super::view::{DIVERGED, Divergence, NETWORK, TEST, TrainingView};
 use crate::data::{DataError, Loader, Waits};
 use crate::graph::{LayerGraph, Values};
 use crate::nn::{Network, WeightsError, load_network, save_weights};
 use crate::report::ReportError;
-use crate::run::events::Observer;
+use crate::run::events::{Events, Observer, RunKind};
 use crate::run::folder::{FolderError, RunFolder};
 use crate::run::images::TrainingImages;
 use crate::run::inputs::Inputs;
@@ -23,12 +23,12 @@ use crate::run::threads;
 use crate::run::words::epochs;
 use crate::spec::NetworkSpec;
 use crate::train::{
-    CheckpointError, Control, EpochRecord, History, TrainError, Trainer, evaluate, load_checkpoint,
-    save_checkpoint,
+    CheckpointError, Control, EpochRecord, History, StepReport, TrainError, Trainer, evaluate,
+    load_checkpoint, save_checkpoint,
 };
 
 /// Files of a run folder.
-const CHECKPOINT: &str = "checkpoint.safetensors";
+pub(super) const CHECKPOINT: &str = "checkpoint.safetensors";
 const LAST: &str = "last.safetensors";
 const BEST: &str = "best.safetensors";
 
@@ -99,23 +99,24 @@ pub struct TrainingRun<'a> {
     pub must_resume: bool,
     /// Ends the run soon after it is set.
     pub stop: &'a AtomicBool,
-    /// Listens.
+    /// Takes its events.
     pub observer: &'a dyn Observer<TrainingEvent>,
 }
 
 impl TrainingRun<'_> {
-    /// Trains in `folder`, going on where an earlier process stopped, and tests once at the end.
+    /// Trains in `folder`, going on where an earlier process stopped, tests once at the end, and returns what the folder
+    /// then holds.
     ///
     /// Everything that can be wrong with the options is told before the folder is made.
     ///
     /// # Errors
     /// See [`TrainingRunError`].
-    pub fn run(&self, folder: &Path) -> Result<TestReport, TrainingRunError> {
+    pub fn run(&self, folder: &Path) -> Result<TrainingView, TrainingRunError> {
         let pool = threads::pool(self.threads).map_err(TrainingRunError::Threads)?;
         pool.install(|| self.run_in_pool(folder))
     }
 
-    fn run_in_pool(&self, path: &Path) -> Result<TestReport, TrainingRunError> {
+    fn run_in_pool(&self, path: &Path) -> Result<TrainingView, TrainingRunError> {
         let recipe = &self.options.recipe;
         let graph = LayerGraph::lower(self.spec);
         let network = match self.weights {
@@ -129,12 +130,13 @@ impl TrainingRun<'_> {
         if self.must_resume && !path.join(CHECKPOINT).exists() {
             return Err(TrainingRunError::NothingToResume { path: path.to_owned() });
         }
-        let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
-        let folder = RunFolder::open(path, &run_toml, self.inputs, self.command)?;
-        folder.write("network.toml", self.spec.to_toml().as_bytes())?;
+        let folder = RunFolder::open(path, RunKind::Training, self.options, self.inputs, self.command)?;
+        folder.write(NETWORK, self.spec.to_toml().as_bytes())?;
         let identity = json!({ "options": self.options, "inputs": self.inputs });
         let waits = Waits::default();
-        State { run: self, folder: &folder, images: &images, identity, trainer, waits }.train_and_test()
+        let events = Events::new(path, RunKind::Training, recipe.epochs.into(), self.observer);
+        State { run: self, folder: &folder, images: &images, identity, trainer, waits, events }
+            .train_and_test()
     }
 
     fn summary(&self, network: &Network) -> Vec<String> {
@@ -174,10 +176,11 @@ struct State<'a> {
     identity: Value,
     trainer: Trainer<'a>,
     waits: Waits,
+    events: Events<'a, TrainingEvent>,
 }
 
 impl State<'_> {
-    fn train_and_test(mut self) -> Result<TestReport, TrainingRunError> {
+    fn train_and_test(mut self) -> Result<TrainingView, TrainingRunError> {
         let checkpoint = self.folder.file(CHECKPOINT);
         let mut history = match checkpoint.exists() {
             true => load_checkpoint(&mut self.trainer, &checkpoint, &self.identity)?,
@@ -185,50 +188,57 @@ impl State<'_> {
         };
         self.announce();
         let trained = self.train(&mut history);
-        let drawn = self.draw_curves(&history, &trained);
+        let tested = match trained {
+            Ok(()) => self.test(&history),
+            Err(error) => self.note_divergence(&error).and(Err(error)),
+        };
         let epochs_done = self.trainer.epochs_done();
-        if let (Err(_), Err(error)) = (&trained, &drawn) {
-            self.run.observer.notify(&TrainingEvent::Warning { message: error.to_string() });
+        let derived = match &tested {
+            // It can be looked at once training has ended, be it that the user stopped it or that it diverged.
+            Ok(()) | Err(TrainingRunError::Train(_)) => Some(self.derive()),
+            Err(_) => None,
+        };
+        if let (Err(_), Some(Err(error))) = (&tested, &derived) {
+            self.events.tell(TrainingEvent::Warning { message: error.to_string() });
         }
-        let tested = trained.and_then(|()| Ok(drawn?)).and_then(|()| self.test(&history));
-        let report = tested.map_err(|error| ended(error, epochs_done, &checkpoint))?;
+        tested.map_err(|error| ended(error, epochs_done, &checkpoint))?;
+        let view = derived.expect("it is derived after a test")?;
         let folder = self.folder.path().display().to_string();
-        self.run.observer.notify(&TrainingEvent::Finished { folder, waits: self.waits });
-        Ok(report)
+        self.events.tell(TrainingEvent::Finished { folder, waits: self.waits });
+        Ok(view)
     }
 
-    /// Draws what can be looked at once training has ended, be it that the user stopped it or that it diverged.
-    fn draw_curves(
-        &self,
-        history: &History,
-        trained: &Result<(), TrainingRunError>,
-    ) -> Result<(), ReportError> {
-        let diverged = match trained {
-            Ok(()) | Err(TrainingRunError::Train(TrainError::Interrupted)) => false,
-            Err(TrainingRunError::Train(error)) if error.diverged_in().is_some() => true,
-            Err(_) => return Ok(()),
-        };
-        if history.0.is_empty() {
-            return Ok(());
+    fn derive(&self) -> Result<TrainingView, TrainingRunError> {
+        let view = TrainingView::read(self.folder)?;
+        view.derive(self.folder)?;
+        Ok(view)
+    }
+
+    /// Leaves word of a training that diverged.
+    fn note_divergence(&self, error: &TrainingRunError) -> Result<(), TrainingRunError> {
+        let TrainingRunError::Train(error) = error else { return Ok(()) };
+        if let Some(epoch) = error.diverged_in() {
+            self.folder.write_json(DIVERGED, &Divergence { epoch, reason: error.to_string() })?;
         }
-        draw_curves(self.folder, &self.run.spec.name, self.run.options, history, diverged)
+        Ok(())
     }
 
     fn announce(&self) {
         let (run, done) = (self.run, self.trainer.epochs_done());
         let recipe = &run.options.recipe;
         let images = self.images.images().min(self.images.training_steps() * recipe.batch.get());
-        let tell = |event: &TrainingEvent| run.observer.notify(event);
-        tell(&TrainingEvent::Started {
+        self.events.set(done.into(), recipe.epochs.into());
+        self.events.tell(TrainingEvent::Started {
             summary: run.summary(self.trainer.network()),
             epochs: recipe.epochs,
             images,
         });
         for message in run.warnings {
-            tell(&TrainingEvent::Warning { message: message.clone() });
+            self.events.tell(TrainingEvent::Warning { message: message.clone() });
         }
         if done > 0 {
-            tell(&TrainingEvent::Resumed { epochs: done, images: u64::from(done) * images as u64 });
+            self.events
+                .tell(TrainingEvent::Resumed { epochs: done, images: u64::from(done) * images as u64 });
         }
     }
 
@@ -236,7 +246,12 @@ impl State<'_> {
     fn train(&mut self, history: &mut History) -> Result<(), TrainingRunError> {
         let run = self.run;
         let recipe = &run.options.recipe;
-        let on_step = |step| run.observer.notify(&TrainingEvent::Step(step));
+        let events = &self.events;
+        let on_step = |step: StepReport| {
+            let percent = 100.0 * step.accuracy;
+            let message = format!("epoch {}, loss {:.3}, {percent:.1} %", step.epoch, step.loss);
+            events.glance(step.images as u64, message);
+        };
         let control = Control { on_step: &on_step, ..Control::new(run.stop) };
         let validation = run.images.validation(recipe.batch)?;
         while self.trainer.epochs_done() < recipe.epochs {
@@ -256,7 +271,7 @@ impl State<'_> {
             self.save(history)?;
             if let Some(&record) = history.0.last() {
                 let waits = report.waits;
-                run.observer.notify(&TrainingEvent::Epoch { epochs: recipe.epochs, record, waits });
+                events.advance(TrainingEvent::Epoch { epochs: recipe.epochs, record, waits });
             }
         }
         Ok(())
@@ -265,28 +280,24 @@ impl State<'_> {
     /// Writes the epochs so far. The checkpoint comes last: what is written before it is written again, to the same
     /// bytes, by a run that was killed in between.
     fn save(&self, history: &History) -> Result<(), TrainingRunError> {
-        report::write_epochs(&self.folder.file("epochs.csv"), history)?;
+        write_epochs(&self.folder.file("epochs.csv"), history)?;
         save_checkpoint(&self.trainer, &self.folder.file(CHECKPOINT), &self.identity, history)?;
         Ok(())
     }
 
-    /// Tests the final weights, unless an earlier run has done so, and makes tables and plots of the test.
-    fn test(&self, history: &History) -> Result<TestReport, TrainingRunError> {
-        let report = match report::read_test(self.folder)? {
+    /// Tests the final weights, unless an earlier run has done so.
+    fn test(&self, history: &History) -> Result<(), TrainingRunError> {
+        let report = match self.folder.json(TEST)? {
             Some(report) => report,
             None => self.see_test_images(history)?,
         };
-        let matrix = report.matrix()?;
-        report::write_tables(self.folder, &matrix)?;
-        draw_confusion(self.folder, &self.run.spec.name, self.run.options, &report, matrix)?;
-        self.folder.write_json(MODEL_CARD, &self.card(history, &report))?;
-        Ok(report)
+        Ok(self.folder.write_json(MODEL_CARD, &self.card(history, &report))?)
     }
 
     fn card(&self, history: &History, report: &TestReport) -> ModelCard {
         let best = history.best().and_then(|record| record.validation);
         ModelCard {
-            network: "network.toml".to_owned(),
+            network: NETWORK.to_owned(),
             weights: report.weights.clone(),
             normalisation: self.run.images.normalisation().clone(),
             classes: report.classes.clone(),
@@ -294,6 +305,7 @@ impl State<'_> {
             validation_accuracy: best.map(|validation| validation.accuracy),
             test_accuracy: report.accuracy,
             latency: None,
+            proxy_of: None,
         }
     }
 
@@ -304,9 +316,14 @@ impl State<'_> {
         // The network that is tested is the one that was saved.
         let reloaded = load_network(LayerGraph::lower(run.spec), &self.folder.file(weights))?;
         let evaluation = evaluate(&reloaded, &run.images.test(recipe.batch)?, &control)?;
-        let report = TestReport::new(weights, epoch, run.images.class_names(), &evaluation);
-        report::write_test(self.folder, &report)?;
-        run.observer.notify(&TrainingEvent::Tested(report.clone()));
+        let trained = u64::from(recipe.epochs) * run.images.counts().0 as u64;
+        let report = TestReport {
+            labels: run.images.test_labels().to_vec(),
+            trained_images: trained,
+            ..TestReport::new(weights, epoch, run.images.class_names(), &evaluation)
+        };
+        self.folder.write_json(TEST, &report)?;
+        self.events.tell(TrainingEvent::Tested(report.clone()));
         Ok(report)
     }
 }

@@ -1,0 +1,219 @@
+//! A narrowing as its folder tells it, at any time.
+
+use super::controls::Control;
+use super::derived;
+use super::error::NetadaptRunError;
+use super::gains::{ADAPTED, Gain, NetworkResult};
+use super::iterate::JOURNAL;
+use super::options::NetadaptOptions;
+use super::record::{IterationRecord, Line, SeedRecord};
+use super::summary::Summary;
+use crate::latency::{Bounds, LatencyTable};
+use crate::netadapt::{Meter, NetworkProblem, Problem, Resource};
+use crate::run::folder::{FolderError, RunReader};
+use crate::run::training::{TEST, TestReport};
+use crate::spec::NetworkSpec;
+
+/// The names of the inputs that a reader needs again.
+pub const NETWORK: &str = "network";
+/// See [`NETWORK`]: the form of it that is trained on the images at hand.
+pub const TRAINED_NETWORK: &str = "trained network";
+/// See [`NETWORK`].
+pub const TABLE: &str = "latency table";
+
+/// How the start does on the test images, where its weights were given.
+pub(super) const START_TEST: &str = "seed_test.json";
+/// The folder of the training of the start, where no weights were given.
+pub(super) const START: &str = "seed";
+/// The folder of the final training.
+pub(super) const FINAL: &str = "final";
+/// The form of the result that its weights belong to.
+pub(super) const TRAINED: &str = "trained.toml";
+
+/// Everything that a narrowing has found so far, and what it narrows.
+#[derive(Debug)]
+pub struct NetadaptView {
+    /// Resolved options.
+    pub options: NetadaptOptions,
+    /// The start as its cost counts.
+    pub costed: NetworkSpec,
+    /// The start as it is trained.
+    pub trained: NetworkSpec,
+    /// The device's table, where latency is limited.
+    pub table: Option<LatencyTable>,
+    /// What is known of the error of costs.
+    pub bounds: Bounds,
+    /// The first line of the journal.
+    pub start: SeedRecord,
+    /// All others.
+    pub iterations: Vec<IterationRecord>,
+    /// The networks that were trained to the end so far.
+    pub results: Vec<NetworkResult>,
+    /// Widths of the result so far.
+    pub widths: Vec<u32>,
+}
+
+impl NetadaptView {
+    /// Reads the folder of a narrowing, which may be running; none where its first network is not trained yet.
+    ///
+    /// # Errors
+    /// If a file of it cannot be read.
+    pub fn read(run: &RunReader) -> Result<Option<Self>, NetadaptRunError> {
+        let options: NetadaptOptions = run.options()?;
+        let spec = |name| {
+            let (file, text) = run.needed_input(name)?;
+            NetworkSpec::from_toml(&file, &text).map_err(|error| run.unreadable(&file, error))
+        };
+        let (costed, trained) = (spec(NETWORK)?, spec(TRAINED_NETWORK)?);
+        let (table, bounds) = match options.budget.resource {
+            Resource::Latency => {
+                let (file, text) = run.needed_input(TABLE)?;
+                let table =
+                    LatencyTable::parse(&file, &text).map_err(|error| run.unreadable(&file, error))?;
+                let bounds = Bounds::of(&table, options.confidence);
+                (Some(table), bounds.map_err(|error| run.unreadable(&file, error))?)
+            }
+            Resource::Madds | Resource::Params => (None, Bounds::Unknown),
+        };
+        let mut lines = run.records::<Line>(JOURNAL)?.into_iter();
+        let start = match lines.next() {
+            Some(Line::Seed(start)) => start,
+            None => return Ok(None),
+            Some(Line::Iteration(_)) => {
+                return Err(run.unreadable(JOURNAL, "it does not begin with the start network").into());
+            }
+        };
+        let iterations = lines.filter_map(|line| match line {
+            Line::Iteration(iteration) => Some(iteration),
+            Line::Seed(_) => None,
+        });
+        let mut state = Self {
+            iterations: iterations.collect(),
+            widths: start.widths.clone(),
+            results: Vec::new(),
+            options,
+            costed,
+            trained,
+            table,
+            bounds,
+            start,
+        };
+        state.widths = state.result_widths(run)?;
+        state.results = state.results(run)?;
+        Ok(Some(state))
+    }
+
+    /// The widths of the start as a problem.
+    ///
+    /// # Errors
+    /// If the table lacks rows, which it did not when the run began.
+    pub fn problem(&self) -> Result<NetworkProblem<'_>, NetadaptRunError> {
+        let meter = match (self.options.budget.resource, &self.table) {
+            (Resource::Latency, Some(table)) => Meter::Latency(table),
+            (Resource::Latency, None) => unreachable!("a state with a latency budget holds a table"),
+            (Resource::Madds, _) => Meter::Madds,
+            (Resource::Params, _) => Meter::Params,
+        };
+        Ok(NetworkProblem::new(self.costed.clone(), self.trained.clone(), meter)?)
+    }
+
+    /// Those of the result, else of the last network that the loop chose.
+    fn result_widths(&self, run: &RunReader) -> Result<Vec<u32>, NetadaptRunError> {
+        if run.file(TRAINED).exists() {
+            let spec = NetworkSpec::from_toml(TRAINED, &run.text(TRAINED)?)
+                .map_err(|error| run.unreadable(TRAINED, error))?;
+            let widths = self.problem()?.widths_of(&spec);
+            return Ok(
+                widths.ok_or_else(|| run.unreadable(TRAINED, "it is not the start with other widths"))?
+            );
+        }
+        let last = self.iterations.iter().rev().find_map(IterationRecord::winner);
+        Ok(last.map_or_else(|| self.start.widths.clone(), |winner| winner.widths.clone()))
+    }
+
+    /// The start where it was tested, then the result and what it is compared with.
+    fn results(&self, run: &RunReader) -> Result<Vec<NetworkResult>, NetadaptRunError> {
+        let problem = self.problem()?;
+        let result = |name: &str, cost: f64, report: &TestReport, trained_images: u64, gain| NetworkResult {
+            name: name.to_owned(),
+            cost,
+            cost_upper: self.bounds.upper(cost),
+            correct: report.correct,
+            images: report.images,
+            trained_images,
+            gain,
+        };
+        let test = |folder: &str| run.json::<TestReport>(&format!("{folder}/{TEST}"));
+        let start = match run.json(START_TEST)? {
+            None => test(START)?,
+            given => given,
+        };
+        let mut results: Vec<NetworkResult> =
+            start.iter().map(|report| result("seed", self.start.cost, report, 0, None)).collect();
+        let Some(adapted) = test(FINAL)? else { return Ok(results) };
+        let all = self.searched_images() + adapted.trained_images;
+        let cost_of = |widths: &[u32]| {
+            let unknown = || run.unreadable(JOURNAL, format!("no network has the widths {widths:?}"));
+            problem.cost(widths).ok_or_else(unknown)
+        };
+        results.push(result(ADAPTED, cost_of(&self.widths)?, &adapted, all, None));
+        for control in Control::ALL {
+            let folder = format!("controls/{}", control.folder());
+            let Some(report) = test(&format!("{folder}/training"))? else { continue };
+            if let Some(widths) = Choice::read(run, &folder)?.and_then(|choice| choice.widths) {
+                let gain = Gain::of(&adapted, &report);
+                results.push(result(control.name(), cost_of(&widths)?, &report, all, Some(gain)));
+            }
+        }
+        Ok(results)
+    }
+
+    /// Images that all proposals were trained on, all together.
+    pub fn searched_images(&self) -> u64 {
+        self.iterations.iter().map(|iteration| iteration.trained_images).sum()
+    }
+
+    /// Everything that was found.
+    pub fn summary(&self) -> Summary {
+        Summary::new(self)
+    }
+
+    /// What costs are, for the axis of a plot.
+    pub(super) fn cost_label(&self) -> String {
+        match (self.options.budget.resource, &self.table) {
+            (Resource::Latency, table) => {
+                let device = table.as_ref().map_or("the device", |table| table.header.device());
+                format!("predicted latency on {device}, ms")
+            }
+            (Resource::Madds, _) => "million multiply-adds".to_owned(),
+            (Resource::Params, _) => "million parameters".to_owned(),
+        }
+    }
+
+    /// Writes `derived/`: a function of the folder alone.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn derive(&self, run: &RunReader) -> Result<(), NetadaptRunError> {
+        derived::write(run, self)
+    }
+}
+
+/// The widths that a control chose, so that a run that goes on need not choose again.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct Choice {
+    /// None where it found no network within the budget.
+    pub(super) widths: Option<Vec<u32>>,
+}
+
+impl Choice {
+    /// The choice of the control with that folder, if it has chosen.
+    pub(super) fn read(run: &RunReader, folder: &str) -> Result<Option<Self>, FolderError> {
+        run.json(&Self::file(folder))
+    }
+
+    /// Where the choice lies.
+    pub(super) fn file(folder: &str) -> String {
+        format!("{folder}/choice.json")
+    }
+}
