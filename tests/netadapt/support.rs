@@ -67,11 +67,11 @@ pub fn results(run: &Path) -> Vec<(String, Vec<u8>)> {
         "seed.safetensors",
         "adapted.safetensors",
         "weights.safetensors",
-        "final/report/test.json",
-        "controls/uniform/training/report/test.json",
-        "controls/width_multiplier/training/report/test.json",
+        "final/test.json",
+        "controls/uniform/training/test.json",
+        "controls/width_multiplier/training/test.json",
         "controls/random/start.safetensors",
-        "controls/random/training/report/test.json",
+        "controls/random/training/test.json",
     ]
     .map(str::to_owned)
     .into();

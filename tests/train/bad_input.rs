@@ -154,8 +154,8 @@ fn a_run_that_diverges_keeps_its_last_good_epoch_and_says_which() {
         &[&format!("the checkpoint of epoch {epochs} is kept in run/checkpoint.safetensors")],
     );
     assert_says(&message, &[&format!("epoch {};", epochs + 1)]);
-    assert!(!place.path("run/report/test.json").exists(), "a diverged run was tested");
-    let curves = std::fs::read_to_string(place.path("run/report/learning_curves.svg")).expect("drawn");
+    assert!(!place.path("run/test.json").exists(), "a diverged run was tested");
+    let curves = std::fs::read_to_string(place.path("run/derived/learning_curves.svg")).expect("drawn");
     assert!(curves.contains("loss is not a number"));
 
     // What is kept is a network: it can be trained on from.

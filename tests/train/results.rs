@@ -15,7 +15,7 @@ fn a_training_learns_and_leaves_its_files() {
         "{result}"
     );
 
-    let text = std::fs::read_to_string(place.path("run/report/test.json")).expect("report");
+    let text = std::fs::read_to_string(place.path("run/test.json")).expect("report");
     let report: Value = serde_json::from_str(&text).expect("json");
     assert_eq!(report["images"], 40);
     assert!(report["accuracy"].as_f64().expect("a number") > 0.85, "{report}");
@@ -24,7 +24,7 @@ fn a_training_learns_and_leaves_its_files() {
     assert_eq!(report["correct"], correct);
 
     // The tables are those of the report.
-    let classes = std::fs::read_to_string(place.path("run/report/classes.csv")).expect("classes.csv");
+    let classes = std::fs::read_to_string(place.path("run/derived/classes.csv")).expect("classes.csv");
     let mut of_class = csv::Reader::from_reader(classes.as_bytes());
     let rows: Vec<_> = of_class.records().map(|record| record.expect("a line")).collect();
     assert_eq!(rows.len(), 4);
@@ -38,10 +38,10 @@ fn a_training_learns_and_leaves_its_files() {
         assert_eq!(row[3], counts[class].to_string());
     }
     assert!(
-        result.contains("most confused with") && result.contains("report/learning_curves.svg"),
+        result.contains("most confused with") && result.contains("derived/learning_curves.svg"),
         "{result}"
     );
-    let drawn = std::fs::read_to_string(place.path("run/report/confusion.svg")).expect("drawn");
+    let drawn = std::fs::read_to_string(place.path("run/derived/confusion.svg")).expect("drawn");
     assert!(drawn.contains("40 images of images"), "{drawn}");
 
     // The tested epoch is the best one by what was saved, the averaged weights.

@@ -72,13 +72,13 @@ pub fn results(run: &Path) -> Vec<(&'static str, Vec<u8>)> {
         "checkpoint.safetensors",
         "last.safetensors",
         "best.safetensors",
-        "report/test.json",
-        "report/classes.csv",
-        "report/confusion.csv",
-        "report/learning_curves.svg",
-        "report/learning_curves.png",
-        "report/confusion.svg",
-        "report/confusion.png",
+        "test.json",
+        "derived/classes.csv",
+        "derived/confusion.csv",
+        "derived/learning_curves.svg",
+        "derived/learning_curves.png",
+        "derived/confusion.svg",
+        "derived/confusion.png",
     ];
     names.map(|name| (name, std::fs::read(run.join(name)).expect(name))).into()
 }

@@ -87,7 +87,7 @@ impl Source {
         Self { spec: network, values, card: None, folder: None, notes }
     }
 
-    fn of_card(folder: &Path, card: ModelCard, notes: Vec<String>) -> Result<Self, SourceError> {
+    fn of_card(folder: &Path, card: ModelCard, mut notes: Vec<String>) -> Result<Self, SourceError> {
         let path = folder.join(MODEL_CARD);
         let is_plain = |name: &str| Path::new(name).file_name() == Some(name.as_ref());
         if let Some(name) = [&card.network, &card.weights].into_iter().find(|name| !is_plain(name)) {
@@ -99,6 +99,19 @@ impl Source {
             return Err(SourceError::OtherClasses { path, named, network: spec.name, classes });
         }
         let values = load_values(LayerGraph::lower(&spec), &folder.join(&card.weights))?;
+        notes.extend(card.proxy_of.as_ref().map(|timed| {
+            format!(
+                "{} ({}, {r}x{r} images, {classes} classes) is the proxy of {} ({}, {t}x{t} images, {} classes), whose \
+                 latency is not its own",
+                spec.name,
+                spec.arch_id(),
+                timed.name,
+                timed.arch_id,
+                timed.classes,
+                r = spec.resolution,
+                t = timed.resolution,
+            )
+        }));
         Ok(Self { spec, values, card: Some(card), folder: Some(folder.to_owned()), notes })
     }
 
