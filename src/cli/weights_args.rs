@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use miette::{Report, miette};
+use miette::Report;
 
 use crate::pytorch::{Imported, Origin, WeightsFile, import};
 use crate::run::Inputs;
@@ -85,5 +85,5 @@ impl Start {
 
 /// The content of a file that a run reads.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Report> {
-    read_whole_file(path).map_err(|error| miette!("cannot read {}: {error}", path.display()))
+    Ok(read_whole_file(path)?)
 }

@@ -10,21 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::inputs::Inputs;
 use crate::differences::differences;
 use crate::spec::ArchId;
-use crate::whole_file::{remove_unfinished, write_whole_file};
+use crate::text_file::json_text;
+use crate::whole_file::{PathError, remove_unfinished, write_whole_file};
 
 /// A run folder could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// Reading or writing failed.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// `read`, `write` or `clean`.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] PathError),
     /// Another process works in it.
     #[error("{} is in use by another process; wait for it or choose another --out", path.display())]
     Locked {
@@ -64,11 +58,10 @@ struct Manifest {
 /// # Errors
 /// If it is there and cannot be read.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FolderError> {
-    let failed = |source| FolderError::Io { action: "read", path: path.to_owned(), source };
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(e.into())),
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).map_err(PathError::on("read", path))?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(PathError::on("read", path)(error).into()),
     }
 }
 
@@ -95,11 +88,7 @@ impl RunFolder {
         let (options_file, manifest_file) = (folder.file("run.toml"), folder.file("manifest.json"));
         if options_file.exists() && manifest_file.exists() {
             folder.check_same_run(options, inputs)?;
-            remove_unfinished(path).map_err(|source| FolderError::Io {
-                action: "clean",
-                path: path.to_owned(),
-                source,
-            })?;
+            remove_unfinished(path)?;
         } else {
             folder.write_json("manifest.json", &Manifest::new(inputs, command))?;
             folder.write("run.toml", options.as_bytes())?;
@@ -132,8 +121,7 @@ impl RunFolder {
     /// # Errors
     /// If it cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
-        let path = self.file(name);
-        write_whole_file(&path, bytes).map_err(|source| FolderError::Io { action: "write", path, source })
+        Ok(write_whole_file(&self.file(name), bytes)?)
     }
 
     /// Writes a JSON file of the run for people to read, as [`Self::write`].
@@ -141,9 +129,7 @@ impl RunFolder {
     /// # Errors
     /// If it cannot be written.
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), FolderError> {
-        let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-        text.push('\n');
-        self.write(name, text.as_bytes())
+        self.write(name, json_text(value).as_bytes())
     }
 
     /// A file of the run; `name` may contain folders.
@@ -173,25 +159,24 @@ impl RunFolder {
 
     fn read(&self, name: &str) -> Result<String, FolderError> {
         let path = self.file(name);
-        std::fs::read_to_string(&path).map_err(|source| FolderError::Io { action: "read", path, source })
+        Ok(std::fs::read_to_string(&path).map_err(PathError::on("read", &path))?)
     }
 }
 
 /// Takes the folder for this process. A folder with other things in it is left alone.
 fn lock(path: &Path) -> Result<File, FolderError> {
-    let io = |action, source| FolderError::Io { action, path: path.to_owned(), source };
     if path.is_dir() && !path.join(".lock").exists() {
-        let mut entries = std::fs::read_dir(path).map_err(|e| io("read", e))?;
+        let mut entries = std::fs::read_dir(path).map_err(PathError::on("read", path))?;
         if entries.next().is_some() {
             return Err(FolderError::NotARun { path: path.to_owned() });
         }
     }
-    std::fs::create_dir_all(path).map_err(|e| io("write", e))?;
-    let file = File::create(path.join(".lock")).map_err(|e| io("write", e))?;
+    std::fs::create_dir_all(path).map_err(PathError::on("write", path))?;
+    let file = File::create(path.join(".lock")).map_err(PathError::on("write", path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(FolderError::Locked { path: path.to_owned() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(io("write", error)),
+        Err(std::fs::TryLockError::Error(error)) => Err(PathError::on("write", path)(error).into()),
     }
 }
 

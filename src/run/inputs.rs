@@ -27,8 +27,9 @@ impl Inputs {
 
 /// Eight digits that tell options apart, for names of folders.
 pub fn short_hash(options: &impl Serialize) -> String {
-    let text = toml::to_string(options).unwrap_or_default();
-    let mut hash = Inputs::new().with("options", text.as_bytes()).0.remove("options").unwrap_or_default();
+    let text = toml::to_string(options).expect("options are tables of plain values");
+    let mut hash =
+        Inputs::new().with("options", text.as_bytes()).0.remove("options").expect("it was added just now");
     hash.truncate(8);
     hash
 }

@@ -10,6 +10,7 @@ use crate::graph::{BlockSpan, Cost, LayerGraph};
 use crate::latency::{Prediction, RowSource, SpanLatency, UnitLatency};
 use crate::report::{Align, Table, fixed};
 use crate::spec::{BlockSpec, NetworkSpec};
+use crate::text_file::json_text;
 
 /// A network with its costs, as printed.
 #[derive(Debug, Serialize)]
@@ -77,7 +78,7 @@ pub(super) fn inspect(args: &InspectArgs, name: &str) -> Result<(), Report> {
         svg::write(&report, file)?;
     }
     if args.json {
-        print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
+        print(json_text(&report));
     } else {
         print(network_text(&report, target.as_ref()));
     }

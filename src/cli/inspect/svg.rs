@@ -46,7 +46,7 @@ enum SvgError {
 impl From<ReportError> for SvgError {
     fn from(error: ReportError) -> Self {
         match error {
-            ReportError::Write { .. } => Self::Write(error),
+            ReportError::Write(_) => Self::Write(error),
             other => Self::Draw(other),
         }
     }

@@ -148,7 +148,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
 fn elsewhere(args: &MeasureArgs, plan: &Plan, remote: &Remote, program: &Path) -> Result<Exit, Report> {
     let folder = tempfile::tempdir().into_diagnostic().wrap_err("no place for the plan")?;
     let file = folder.path().join("plan.toml");
-    write_whole_file(&file, plan.to_toml().as_bytes()).into_diagnostic().wrap_err("no place for the plan")?;
+    write_whole_file(&file, plan.to_toml().as_bytes()).wrap_err("no place for the plan")?;
     let fetched = folder.path().join(args.out.file_name().unwrap_or("table.csv".as_ref()));
     remote.measure(program, &file, &args.sent(remote.name()), &fetched)?;
     let text = std::fs::read_to_string(&fetched).into_diagnostic().wrap_err("no table was fetched")?;

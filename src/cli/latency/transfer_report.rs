@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::check::plural;
 use crate::latency::{Comparison, Confidence, Figures, Interval, LatencyTable, Proposal, Transfer};
+use crate::text_file::json_text;
 
 /// Confidences that a report tells the bounds of.
 const CONFIDENCES: [f64; 3] = [0.8, 0.9, 0.95];
@@ -113,7 +114,7 @@ impl TransferReport {
     }
 
     pub(super) fn json(&self) -> String {
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        json_text(self)
     }
 
     pub(super) fn text(&self) -> String {

@@ -6,6 +6,7 @@ use clap::Args;
 use miette::{Diagnostic, Report};
 
 use super::measure::journal;
+use super::out::Out;
 use super::progress::Bar;
 use super::runtime_args::RuntimeArgs;
 use super::validation_report::{Validated, ValidationReport};
@@ -21,8 +22,8 @@ use crate::seed;
 use crate::space::{self, SearchSpace};
 use crate::spec::NetworkSpec;
 use crate::terminal::say;
+use crate::text_file::json_text;
 use crate::text_file::read_text;
-use crate::whole_file::write_whole_file;
 
 /// Measure whole random networks of a space, fit what a table's sums get wrong on
 /// some of them, and tell the error of the predictions on the others.
@@ -80,9 +81,6 @@ enum NotValidated {
     #[error("the space has only {found} different networks")]
     #[diagnostic(help("give fewer --networks"))]
     SmallSpace { found: usize },
-    #[error("cannot write {}: {source}", path.display())]
-    #[diagnostic(help("check that the folder is writable"))]
-    Write { path: PathBuf, source: std::io::Error },
 }
 
 /// A table with the text that it was read from.
@@ -113,7 +111,7 @@ pub(super) fn run(args: &ValidateArgs) -> Result<Exit, Report> {
     }
     let best = reports.iter().min_by(|a, b| a.figures.rmse_percent.total_cmp(&b.figures.rmse_percent));
     if args.json {
-        print(format_args!("{}\n", serde_json::to_string_pretty(&reports).unwrap_or_default()));
+        print(json_text(&reports));
     } else {
         reports.iter().for_each(|report| print(report.text()));
         if let (Some(best), true) = (best, reports.len() > 1) {
@@ -226,18 +224,16 @@ fn validated(
             ("held_out", Some(held_out_text(&ratios))),
             ("space", Some(space.name.clone())),
         ];
-        write_whole_file(&target.path, with_entries(&target.text, &entries).as_bytes())
-            .map_err(|source| NotValidated::Write { path: target.path.clone(), source })?;
+        Out::new(&target.path, true)?.write(&with_entries(&target.text, &entries))?;
     }
     Ok(report)
 }
 
 fn figures(networks: &[Comparison]) -> Figures {
-    // There is at least one held-out network: `--fit` is below `--networks`.
-    Figures::of(networks).unwrap_or_else(|| unreachable!("no networks"))
+    Figures::of(networks).expect("`--fit` is below `--networks`: at least one network is held out")
 }
 
 fn median_noise(measured: &[Summary]) -> f64 {
     let noise: Vec<f64> = measured.iter().map(Summary::relative_standard_error).collect();
-    crate::robust::median(&noise).unwrap_or_default()
+    crate::robust::median(&noise).expect("at least one network was measured")
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::pickle::{Id, Object, Pickle};
-use crate::nn::{FileTensor, FloatFormat};
+use crate::nn::{FileTensor, FloatFormat, TensorFileError};
 
 /// Calls around a tensor that are looked through: parameters, subclasses.
 const MOST_WRAPPERS: usize = 4;
@@ -145,15 +145,6 @@ impl<'a> TensorView<'a> {
     }
 }
 
-/// A tensor cannot be read.
-#[derive(Debug)]
-pub(super) enum TensorFault {
-    /// Its storage is missing or shorter than it, or it is beyond what the file can hold.
-    Outside(String),
-    /// It holds something else than floating-point numbers.
-    Numbers(String),
-}
-
 /// The storages of a file.
 pub(super) struct Storages<'a> {
     find: &'a dyn Fn(&str) -> Option<&'a [u8]>,
@@ -166,24 +157,31 @@ impl<'a> Storages<'a> {
         Self { find, left: Cell::new(file_bytes) }
     }
 
-    /// Reads a tensor.
-    pub(super) fn tensor(&self, view: TensorView<'_>) -> Result<FileTensor, TensorFault> {
+    /// Reads the tensor `name`.
+    ///
+    /// # Errors
+    /// If it holds no floating-point numbers, or its storage is missing or shorter than it, or it is beyond what the
+    /// file can hold.
+    pub(super) fn tensor(&self, name: &str, view: TensorView<'_>) -> Result<FileTensor, TensorFileError> {
+        let outside = |reason: String| TensorFileError::Damaged(format!("`{name}` cannot be read: {reason}"));
         let key = view.storage.key;
         let format = match StorageKind::of_class(view.storage.class) {
             StorageKind::Float(format) => format,
-            _ => return Err(TensorFault::Numbers(view.storage.class.replace("Storage", ""))),
+            _ => {
+                let format = view.storage.class.replace("Storage", "");
+                return Err(TensorFileError::Numbers { name: name.to_owned(), format });
+            }
         };
         let storage = (self.find)(key)
-            .ok_or_else(|| TensorFault::Outside(format!("its storage `{key}` is missing or compressed")))?;
+            .ok_or_else(|| outside(format!("its storage `{key}` is missing or compressed")))?;
         let width = format.bytes();
         let (count, end) = view
             .extent()
             .filter(|&(_, end)| end <= storage.len() / width)
-            .ok_or_else(|| TensorFault::Outside(format!("it lies outside of its storage `{key}`")))?;
+            .ok_or_else(|| outside(format!("it lies outside of its storage `{key}`")))?;
         let left = count.checked_mul(width).and_then(|bytes| self.left.get().checked_sub(bytes));
-        self.left.set(left.ok_or_else(|| {
-            TensorFault::Outside("with it the tensors are larger than the file".to_owned())
-        })?);
+        self.left
+            .set(left.ok_or_else(|| outside("with it the tensors are larger than the file".to_owned()))?);
         let values = if count == 0 {
             Vec::new()
         } else if view.is_contiguous() {

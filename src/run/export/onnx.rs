@@ -172,7 +172,7 @@ impl OnnxExport<'_> {
 }
 
 fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    serde_json::to_string(value).expect("what a model card says has text for keys")
 }
 
 /// What travels with a model, by name.

@@ -120,7 +120,7 @@ impl Finals<'_> {
                     self.save_network(widths, trained, &start)?;
                 }
                 let choice = Choice { widths: found.map(|(widths, _)| widths) };
-                self.folder.write(&chosen_file, &serde_json::to_vec(&choice).unwrap_or_default())?;
+                self.folder.write(&chosen_file, &serde_json::to_vec(&choice).expect("widths and a name"))?;
                 choice.widths
             }
         };

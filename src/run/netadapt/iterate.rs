@@ -148,7 +148,7 @@ impl Loop<'_> {
         mut iterations: Vec<IterationRecord>,
         journal: &mut Journal,
     ) -> Result<(Vec<IterationRecord>, BTreeMap<u64, Trained>), NetadaptRunError> {
-        let mut members = state::read(&self.state_file(iterations.len()))?;
+        let mut members = state::read(&self.state_file(iterations.len()), self.arena.surgery())?;
         let mut next_key =
             1 + iterations.iter().map(|iteration| iteration.proposals.len() as u64).sum::<u64>();
         while let Some(round) = adaptation.ask() {

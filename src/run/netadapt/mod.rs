@@ -25,5 +25,4 @@ pub use options::{FinalTraining, NetadaptOptions};
 pub use progress::{NetadaptEvent, NetadaptProgress};
 pub use record::{IterationRecord, Line, ProposalRecord, ProposalState, SeedRecord};
 pub use run::{NetadaptResult, NetadaptRun};
-pub use state::StateFileError;
 pub use summary::{GroupChange, Summary};

@@ -123,7 +123,7 @@ impl<'a> Arena<'a> {
         self.problem.channels()
     }
 
-    fn surgery(&self) -> Surgery<'_> {
+    pub(super) fn surgery(&self) -> Surgery<'_> {
         Surgery { graph: self.problem.trained_graph(), groups: self.groups() }
     }
 

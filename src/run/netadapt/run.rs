@@ -17,7 +17,7 @@ use crate::latency::Bounds;
 use crate::netadapt::{Meter, NetworkProblem};
 use crate::nn::{Network, load_network, save_weights};
 use crate::run::events::Observer;
-use crate::run::folder::{FolderError, RunFolder};
+use crate::run::folder::RunFolder;
 use crate::run::images::TrainingImages;
 use crate::run::inputs::Inputs;
 use crate::run::model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
@@ -25,6 +25,7 @@ use crate::run::threads;
 use crate::run::training::TestReport;
 use crate::spec::NetworkSpec;
 use crate::train::{Control, TrainError, evaluate};
+use crate::whole_file::PathError;
 
 /// The weights that everything starts from.
 pub(super) const SEED_WEIGHTS: &str = "seed.safetensors";
@@ -79,7 +80,7 @@ impl NetadaptRun<'_> {
         let graph = self.problem.trained_graph();
         let given = self.weights.map(|values| Network::with_values(graph.clone(), values));
         let given = given.transpose().map_err(TrainError::from)?;
-        let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
+        let run_toml = toml::to_string_pretty(self.options).expect("options are tables of plain values");
         let folder = RunFolder::open(folder, &run_toml, self.inputs, self.command)?;
         self.observer.notify(&NetadaptEvent::Started {
             summary: self.summary.to_vec(),
@@ -159,11 +160,7 @@ impl NetadaptRun<'_> {
             Meter::Madds | Meter::Params => None,
         };
         let trained = folder.file(FINAL);
-        let missing = || FolderError::Io {
-            action: "read",
-            path: trained.join(MODEL_CARD),
-            source: std::io::ErrorKind::NotFound.into(),
-        };
+        let missing = || PathError::on("read", &trained.join(MODEL_CARD))("it is missing");
         Ok(ModelCard {
             network: "trained.toml".to_owned(),
             weights: "weights.safetensors".to_owned(),

@@ -74,7 +74,7 @@ impl SearchRun<'_> {
     pub fn run(&self, folder: &Path) -> Result<SearchResult, SearchRunError> {
         let problem = LatencyProblem::new(self.space, self.table)?;
         let mut strategy = self.strategy(&problem)?;
-        let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
+        let run_toml = toml::to_string_pretty(self.options).expect("options are tables of plain values");
         let folder = RunFolder::open(folder, &run_toml, self.inputs, self.command)?;
         let opened = Journal::open::<Record>(&folder.journal())?;
         self.announce(&problem, &opened.records, opened.dropped_bytes);

@@ -129,7 +129,7 @@ impl TrainingRun<'_> {
         if self.must_resume && !path.join(CHECKPOINT).exists() {
             return Err(TrainingRunError::NothingToResume { path: path.to_owned() });
         }
-        let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
+        let run_toml = toml::to_string_pretty(self.options).expect("options are tables of plain values");
         let folder = RunFolder::open(path, &run_toml, self.inputs, self.command)?;
         folder.write("network.toml", self.spec.to_toml().as_bytes())?;
         let identity = json!({ "options": self.options, "inputs": self.inputs });
