@@ -14,18 +14,19 @@ const LAYERS: &[&[&str]] = &[
     &["graph"],
     &["space"],
     &["spec"],
-    &["kernels", "text_file"],
+    &["csv_place", "journal", "kernels", "text_file"],
     &[
         "cholesky",
+        "confusion",
         "diagnostic",
         "differences",
-        "journal",
         "onnx",
         "robust",
         "seed",
         "stopwatch",
         "terminal",
         "whole_file",
+        "word_list",
     ],
 ];
 

@@ -12,7 +12,7 @@ pub mod audit;
 mod bounds;
 mod budget;
 mod calibration;
-mod csv_place;
+mod csv_fields;
 pub mod foreign;
 mod header;
 mod interpolate;

@@ -6,11 +6,13 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use super::Row;
-use super::csv_place::{CsvText, Place};
+use super::csv_fields;
 use super::header::TableHeader;
+use crate::csv_place::{CsvText, Place};
 use crate::diagnostic::FileError;
 use crate::graph::{LatencyUnit, UnitFamily, UnitKind};
 use crate::spec::Activation;
+use crate::word_list::WordList as _;
 
 /// The columns of a table.
 pub(super) const COLUMNS: [&str; 13] = [
@@ -83,7 +85,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(&self) -> Result<Vec<Result<Record, FileError>>, FileError> {
         let mut csv = self.csv.reader();
-        let columns = self.csv.columns(&mut csv, &COLUMNS, &["op", "latency_ms"])?;
+        let columns = csv_fields::columns(self.csv, &mut csv, &COLUMNS, &["op", "latency_ms"])?;
         Ok(csv.records().map(|record| self.record(&columns, record)).collect())
     }
 
@@ -118,15 +120,15 @@ impl RowPlace<'_> {
     }
 
     fn row(&self, raw: &RawRow) -> Result<Row, FileError> {
-        let latency_ms = self.place.latency_ms(raw.latency_ms)?;
-        let stddev_ms = self.place.stddev_ms(raw.stddev_ms)?;
+        let latency_ms = csv_fields::latency_ms(&self.place, raw.latency_ms)?;
+        let stddev_ms = csv_fields::stddev_ms(&self.place, raw.stddev_ms)?;
         Ok(Row { latency_ms, stddev_ms, activation: self.activation(raw)? })
     }
 
     fn activation(&self, raw: &RawRow) -> Result<Option<Activation>, FileError> {
         match raw.activation.as_deref() {
             None | Some("") => Ok(None),
-            Some(name) => Activation::from_name(name).map(Some).ok_or_else(|| {
+            Some(name) => Activation::of_word(name).map(Some).ok_or_else(|| {
                 self.error("activation", format!("unknown activation `{name}`"))
                     .with_remedy("use relu, relu6 or hswish, or leave it empty for none")
             }),
@@ -142,7 +144,7 @@ impl RowPlace<'_> {
     }
 
     fn unit(&self, raw: &RawRow) -> Result<LatencyUnit, FileError> {
-        let Some(kind) = UnitKind::from_name(&raw.op) else {
+        let Some(kind) = UnitKind::of_word(&raw.op) else {
             let names: Vec<_> = UnitKind::ALL.iter().map(|k| k.name()).collect();
             return Err(self
                 .error("op", format!("unknown unit `{}`", raw.op))

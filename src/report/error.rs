@@ -25,6 +25,14 @@ pub enum ReportError {
         /// How many classes there are.
         classes: usize,
     },
+    /// There are not as many names as classes.
+    #[error("{names} names of classes stand beside counts of {classes} classes")]
+    Classes {
+        /// Names.
+        names: usize,
+        /// Classes that were counted.
+        classes: usize,
+    },
     /// A file cannot be written; the earlier file under that name, if any, is untouched.
     #[error(transparent)]
     Write(#[from] PathError),

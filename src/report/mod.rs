@@ -29,7 +29,7 @@ mod table;
 mod widths_plot;
 
 pub use adaptation_plot::{AdaptationPlot, AdaptedNetwork, CostPoint};
-pub use confusion_matrix::{ClassRow, Confusion, ConfusionMatrix};
+pub use confusion_matrix::{ClassRow, ConfusedPair, ConfusionMatrix};
 pub use confusion_plot::ConfusionPlot;
 pub use csv_file::write_csv;
 pub use error::ReportError;

@@ -302,8 +302,8 @@ impl Builder<'_> {
             None => None,
         };
         let depth = self.numbers(&stage.depth, &place, Dimension::Depth, 1..=64)?;
-        let deepest = depth.values.iter().copied().max().unwrap_or(1) as usize;
-        let shallowest = depth.values.iter().copied().min().unwrap_or(1) as usize;
+        let deepest = *depth.values.iter().max().expect("choices are never empty") as usize;
+        let shallowest = *depth.values.iter().min().expect("choices are never empty") as usize;
         let mut blocks: Vec<BlockChoices> = Vec::with_capacity(deepest);
         for block in 0..deepest {
             let optional = (block >= shallowest).then_some((index, block));

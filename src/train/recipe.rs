@@ -96,7 +96,7 @@ impl Recipe {
     pub fn small_images(epochs: u32) -> Self {
         Self {
             epochs,
-            batch: NonZeroUsize::new(64).unwrap_or(NonZeroUsize::MIN),
+            batch: const { NonZeroUsize::new(64).expect("above 0") },
             weight_decay: 0.02,
             label_smoothing: 0.1,
             dropout: None,

@@ -141,7 +141,7 @@ impl RecipeFile {
         };
         Ok(Recipe {
             epochs: source.in_range(&self.epochs, "epochs", 1..100_001)?,
-            batch: NonZeroUsize::new(batch as usize).unwrap_or(NonZeroUsize::MIN),
+            batch: NonZeroUsize::new(batch as usize).expect("its range begins at 1"),
             weight_decay: optional("weight_decay", &self.weight_decay, SHARE)?.unwrap_or(0.0),
             label_smoothing: optional("label_smoothing", &self.label_smoothing, SHARE)?.unwrap_or(0.0),
             dropout: optional("dropout", &self.dropout, SHARE)?,

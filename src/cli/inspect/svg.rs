@@ -77,7 +77,7 @@ fn drawing(report: &NetworkReport) -> NetworkDrawing {
 }
 
 fn subtitle(report: &NetworkReport) -> String {
-    let channels = report.layers.first().map_or(0, |stem| stem.input[2]);
+    let channels = report.layers.first().expect("every network has a stem").input[2];
     let mut text = format!(
         "{r}\u{d7}{r}\u{d7}{channels} image, {} classes; {} parameters, {} multiply-adds",
         report.classes,

@@ -100,7 +100,10 @@ impl TransferReport {
             calibration: transfer.calibration.to_string(),
             left_out: Figures::of(&transfer.left_out),
             one_factor: Figures::of(&transfer.one_factor),
-            bounds: CONFIDENCES.into_iter().filter_map(|c| Confidence::try_from(c).ok()).map(bound).collect(),
+            bounds: CONFIDENCES
+                .iter()
+                .map(|&c| bound(Confidence::try_from(c).expect("each lies between 0 and 1")))
+                .collect(),
             table: None,
             checked: String::new(),
             next: None,

@@ -75,7 +75,7 @@ pub(super) fn run(args: &NetadaptArgs, file: &Path) -> Result<Exit, Report> {
     }
     let options = AdaptationOptions {
         limit,
-        rule: args.rule.into(),
+        rule: args.rule,
         step: args.step,
         beam: args.beam as usize,
         exchanges: if args.evaluations.is_some() { usize::MAX } else { args.regrow as usize },

@@ -137,7 +137,9 @@ impl OnnxExport<'_> {
     fn images_in_call(&self) -> NonZeroUsize {
         match self.batch {
             ModelBatch::Any => BATCH,
-            ModelBatch::Fixed(images) => NonZeroUsize::new(images as usize).unwrap_or(NonZeroUsize::MIN),
+            ModelBatch::Fixed(images) => {
+                NonZeroUsize::new(images as usize).expect("--static-batch is at least 1")
+            }
         }
     }
 
