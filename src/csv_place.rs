@@ -4,20 +4,11 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 
-/// A file's name and text; lines that start with `#` are comments.
-#[derive(Debug, Clone, Copy)]
-pub struct CsvText<'a> {
-    /// Names the file in errors.
-    pub file: &'a str,
-    /// What it says.
-    pub text: &'a str,
-}
-
-impl<'a> CsvText<'a> {
-    /// Reads its records.
-    pub fn reader(self) -> csv::Reader<&'a [u8]> {
+impl<'a> Source<'a> {
+    /// Its records; lines that start with `#` are comments.
+    pub fn csv_reader(self) -> csv::Reader<&'a [u8]> {
         csv::ReaderBuilder::new().comment(Some(b'#')).trim(csv::Trim::All).from_reader(self.text.as_bytes())
     }
 
@@ -25,12 +16,12 @@ impl<'a> CsvText<'a> {
     ///
     /// # Errors
     /// If one is missing, or the first row cannot be read.
-    pub fn columns<'n>(
+    pub fn csv_columns<'n>(
         self,
         reader: &mut csv::Reader<&[u8]>,
         required: impl IntoIterator<Item = &'n str>,
     ) -> Result<csv::StringRecord, FileError> {
-        let columns = reader.headers().map_err(|error| self.error(&error))?.clone();
+        let columns = reader.headers().map_err(|error| self.csv_error(&error))?.clone();
         let place = Place { csv: self, columns: &columns, record: &columns };
         for name in required {
             if !columns.iter().any(|column| column == name) {
@@ -45,7 +36,7 @@ impl<'a> CsvText<'a> {
     }
 
     /// A record that is none.
-    pub fn error(self, error: &csv::Error) -> FileError {
+    pub fn csv_error(self, error: &csv::Error) -> FileError {
         let at = error.position().map_or(0, |p| p.byte() as usize);
         FileError::at(self.file, self.text, at..at + 1, error.to_string())
             .with_remedy("every row needs one field for each column of the first row")
@@ -56,7 +47,7 @@ impl<'a> CsvText<'a> {
 #[derive(Debug)]
 pub struct Place<'a> {
     /// The file.
-    pub csv: CsvText<'a>,
+    pub csv: Source<'a>,
     /// The names of its columns.
     pub columns: &'a csv::StringRecord,
     /// The record.
@@ -112,7 +103,7 @@ impl Place<'_> {
 
     fn unreadable(&self, error: &csv::Error) -> FileError {
         let csv::ErrorKind::Deserialize { err, .. } = error.kind() else {
-            return self.csv.error(error);
+            return self.csv.csv_error(error);
         };
         let column = err
             .field()

@@ -69,6 +69,7 @@ macro_rules! word_list {
 
         impl $type {
             /// All values, in the order in which people are told them.
+            #[allow(dead_code, reason = "not every list is walked")]
             pub const ALL: [Self; [$($word),+].len()] = [$(Self::$value),+];
 
             /// The word for it on the command line and in files.

@@ -1,20 +1,20 @@
 //! Columns that the tables and the files of measurements have in common.
 
-use crate::csv_place::{CsvText, Place};
-use crate::diagnostic::FileError;
+use crate::csv_place::Place;
+use crate::diagnostic::{FileError, Source};
 
 /// Latencies above this are taken for a mistake of units.
 const IMPLAUSIBLE_MS: f64 = 60_000.0;
 
 /// The names of the columns: all of them `known`, the `required` ones among them.
 pub(super) fn columns(
-    csv: CsvText<'_>,
+    csv: Source<'_>,
     reader: &mut csv::Reader<&[u8]>,
     known: &[&str],
     required: &[&str],
 ) -> Result<csv::StringRecord, FileError> {
-    let columns = csv.columns(reader, required.iter().copied());
-    let stated = reader.headers().map_err(|error| csv.error(&error))?.clone();
+    let columns = csv.csv_columns(reader, required.iter().copied());
+    let stated = reader.headers().map_err(|error| csv.csv_error(&error))?.clone();
     let place = Place { csv, columns: &stated, record: &stated };
     // A column of another name is the likelier mistake than one that is missing.
     match stated.iter().find(|name| !known.contains(name)) {

@@ -13,8 +13,8 @@ use serde::Serialize;
 use super::adaptation::{Adaptation, AdaptationOptions, Outcome};
 use super::controls::random_within;
 use super::problem::{Group, Problem};
-use crate::csv_place::{CsvText, Place};
-use crate::diagnostic::FileError;
+use crate::csv_place::Place;
+use crate::diagnostic::{FileError, Source};
 use crate::seed;
 
 /// Where a table has its widths: `digits:widths`, or `stem,body,head`.
@@ -69,18 +69,18 @@ impl TabularProblem {
     /// Missing columns, values that are no numbers, repeated networks, each with its place in the file; a table without
     /// rows or without the network that is widest in all groups, which is where an adaptation starts.
     pub fn parse(file: &str, text: &str, source: &TabularSource) -> Result<Self, FileError> {
-        let csv = CsvText { file, text };
-        let mut reader = csv.reader();
+        let csv = Source { file, text };
+        let mut reader = csv.csv_reader();
         let widths: Vec<&str> = match &source.groups {
             GroupColumns::Digits(name) => vec![name],
             GroupColumns::Columns(names) => names.iter().map(String::as_str).collect(),
         };
         let scores = source.scores.iter().map(String::as_str);
         let required = [source.cost.as_str()].into_iter().chain(scores.clone()).chain(widths.iter().copied());
-        let columns = csv.columns(&mut reader, required)?;
+        let columns = csv.csv_columns(&mut reader, required)?;
         let mut rows = BTreeMap::new();
         for record in reader.records() {
-            let record = record.map_err(|error| csv.error(&error))?;
+            let record = record.map_err(|error| csv.csv_error(&error))?;
             let place = Place { csv, columns: &columns, record: &record };
             let widths = match &source.groups {
                 GroupColumns::Digits(column) => digits(&place, column)?,

@@ -72,38 +72,15 @@ pub enum TensorFileError {
     },
 }
 
-/// How a file writes floating-point numbers, little-endian.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FloatFormat {
-    /// IEEE half precision.
-    F16,
-    /// The upper half of an `f32`.
-    Bf16,
-    /// IEEE single precision.
-    F32,
-    /// IEEE double precision.
-    F64,
-}
-
-impl FloatFormat {
-    /// Bytes of a number.
-    pub fn bytes(self) -> usize {
-        match self {
-            Self::F16 | Self::Bf16 => 2,
-            Self::F32 => 4,
-            Self::F64 => 8,
-        }
-    }
-
-    /// The numbers of `data`, whose length is a multiple of theirs, rounded to `f32`.
-    pub fn decode(self, data: &[u8]) -> Vec<f32> {
-        match self {
-            Self::F16 => halves(data).map(|bits| half::f16::from_bits(bits).to_f32()).collect(),
-            Self::Bf16 => halves(data).map(|bits| half::bf16::from_bits(bits).to_f32()).collect(),
-            Self::F32 => data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-            Self::F64 => data.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
-        }
-    }
+/// The floating-point numbers of `data`, little-endian and whole, rounded to `f32`; none for numbers of other kinds.
+pub fn decode_floats(kind: Dtype, data: &[u8]) -> Option<Vec<f32>> {
+    Some(match kind {
+        Dtype::F16 => halves(data).map(|bits| half::f16::from_bits(bits).to_f32()).collect(),
+        Dtype::BF16 => halves(data).map(|bits| half::bf16::from_bits(bits).to_f32()).collect(),
+        Dtype::F32 => data.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+        Dtype::F64 => data.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes) as f32).collect(),
+        _ => return None,
+    })
 }
 
 fn halves(data: &[u8]) -> impl Iterator<Item = u16> {
@@ -128,14 +105,7 @@ impl TensorFile {
     /// # Errors
     /// If the file is cut off, repeats a name or contradicts itself, or a tensor holds no floating-point numbers.
     pub fn parse(file: &[u8], is_skipped: impl Fn(&str) -> bool) -> Result<Self, TensorFileError> {
-        Self::read(file, |name, dtype| match dtype {
-            _ if is_skipped(name) => Ok(None),
-            Dtype::F16 => Ok(Some(FloatFormat::F16)),
-            Dtype::BF16 => Ok(Some(FloatFormat::Bf16)),
-            Dtype::F32 => Ok(Some(FloatFormat::F32)),
-            Dtype::F64 => Ok(Some(FloatFormat::F64)),
-            other => Err(TensorFileError::Numbers { name: name.to_owned(), format: other.to_string() }),
-        })
+        Self::read(file, is_skipped, |_, _| Ok(()))
     }
 
     /// Reads a safetensors file that holds what this program wrote: `f32` and nothing else.
@@ -143,15 +113,20 @@ impl TensorFile {
     /// # Errors
     /// As [`Self::parse`], and if a tensor holds other numbers.
     pub fn parse_own(file: &[u8]) -> Result<Self, TensorFileError> {
-        Self::read(file, |name, dtype| match dtype {
-            Dtype::F32 => Ok(Some(FloatFormat::F32)),
-            other => Err(TensorFileError::Damaged(format!("`{name}` holds {other}, not F32"))),
-        })
+        Self::read(
+            file,
+            |_| false,
+            |name, kind| match kind {
+                Dtype::F32 => Ok(()),
+                other => Err(TensorFileError::Damaged(format!("`{name}` holds {other}, not F32"))),
+            },
+        )
     }
 
     fn read(
         file: &[u8],
-        format_of: impl Fn(&str, Dtype) -> Result<Option<FloatFormat>, TensorFileError>,
+        is_skipped: impl Fn(&str) -> bool,
+        check: impl Fn(&str, Dtype) -> Result<(), TensorFileError>,
     ) -> Result<Self, TensorFileError> {
         check_header(file).map_err(TensorFileError::Damaged)?;
         let damaged = |error: safetensors::SafeTensorError| TensorFileError::Damaged(error.to_string());
@@ -159,9 +134,16 @@ impl TensorFile {
         let metadata = metadata.metadata().clone().unwrap_or_default();
         let mut tensors = BTreeMap::new();
         for (name, tensor) in SafeTensors::deserialize(file).map_err(damaged)?.iter() {
-            let Some(format) = format_of(name, tensor.dtype())? else { continue };
-            let (shape, values) = (tensor.shape().to_vec(), format.decode(tensor.data()));
-            tensors.insert(name.to_owned(), FileTensor { shape, values });
+            if is_skipped(name) {
+                continue;
+            }
+            check(name, tensor.dtype())?;
+            let values = decode_floats(tensor.dtype(), tensor.data());
+            let values = values.ok_or_else(|| TensorFileError::Numbers {
+                name: name.to_owned(),
+                format: tensor.dtype().to_string(),
+            })?;
+            tensors.insert(name.to_owned(), FileTensor { shape: tensor.shape().to_vec(), values });
         }
         Ok(Self { tensors, metadata })
     }
@@ -213,18 +195,14 @@ fn check_header(file: &[u8]) -> Result<(), String> {
     if header.len() > LARGEST_HEADER {
         return Err(format!("its header has {length} bytes, more than {LARGEST_HEADER}"));
     }
-    let Header { last } = serde_json::from_slice(header).map_err(|e| format!("in its header, {e}"))?;
-    match last {
+    let mut json = serde_json::Deserializer::from_slice(header);
+    let last = json.deserialize_map(LastTensor).and_then(|last| json.end().map(|()| last));
+    match last.map_err(|e| format!("in its header, {e}"))? {
         Some((name, end)) if end > data.len() => {
             Err(format!("`{name}` ends at byte {end} of the data, of which there are {}", data.len()))
         }
         _ => Ok(()),
     }
-}
-
-/// What the header says of the end of the file: the tensor that ends last, and where.
-struct Header {
-    last: Option<(String, usize)>,
 }
 
 /// The part of a tensor's entry that matters here.
@@ -233,22 +211,17 @@ struct Entry {
     data_offsets: (usize, usize),
 }
 
-impl<'de> Deserialize<'de> for Header {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(HeaderVisitor)
-    }
-}
+/// Reads a header for the tensor that ends last, and where.
+struct LastTensor;
 
-struct HeaderVisitor;
-
-impl<'de> Visitor<'de> for HeaderVisitor {
-    type Value = Header;
+impl<'de> Visitor<'de> for LastTensor {
+    type Value = Option<(String, usize)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("names of tensors with their places")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Header, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
         let mut names = BTreeSet::new();
         let mut last: Option<(String, usize)> = None;
         while let Some(name) = entries.next_key::<String>()? {
@@ -264,7 +237,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
                 return Err(serde::de::Error::custom(format!("`{name}` is there twice")));
             }
         }
-        Ok(Header { last })
+        Ok(last)
     }
 }
 

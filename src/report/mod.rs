@@ -35,7 +35,7 @@ pub use csv_file::write_csv;
 pub use error::ReportError;
 pub use figure::{FigureFiles, FigureFormat, write_figure, write_figure_as};
 pub use learning_curves::{CurveEpoch, LearningCurves};
-pub use network_drawing::{DrawnLatency, DrawnLayer, LatencyBasis, NetworkDrawing, Nonlinearity, Operation};
+pub use network_drawing::{DrawnLatency, DrawnLayer, NetworkDrawing, Operation};
 pub use number::fixed;
 pub use pareto_plot::{FrontPoint, ParetoPlot, Point, Reference};
 pub use progress_plot::{ProgressPlot, ProgressTrial};

@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::block::BlockSpec;
-use super::source::{Source, no_dropout, no_dropout_value, rgb, rgb_value};
-use crate::diagnostic::FileError;
+use super::source::{no_dropout, no_dropout_value, rgb, rgb_value};
+use crate::diagnostic::{FileError, Source};
 use crate::word_list::word_list;
 
 /// Where the zeros go that keep a convolution's output at `ceil(input / stride)`.
@@ -227,7 +227,7 @@ pub struct NetworkFile {
 
 impl NetworkFile {
     fn check(&self, file: &str, text: &str) -> Result<NetworkSpec, FileError> {
-        let source = Source::new(file, text);
+        let source = Source { file, text };
         let stem = block(&source, &self.stem)?;
         if !matches!(stem, BlockSpec::Conv(_)) {
             return Err(source.error(self.stem.span(), "the stem must be a `conv` block"));

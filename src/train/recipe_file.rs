@@ -10,8 +10,7 @@ use toml::Spanned;
 use super::recipe::{Distillation, OptimizerKind, Recipe};
 use super::schedule::{Decay, Schedule};
 use crate::data::Augment;
-use crate::diagnostic::FileError;
-use crate::spec::source::Source;
+use crate::diagnostic::{FileError, Source};
 
 /// A recipe file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -125,7 +124,7 @@ impl Recipe {
     pub fn from_toml(file: &str, text: &str) -> Result<Self, FileError> {
         let raw: RecipeFile =
             toml::from_str(text).map_err(|error| FileError::from_toml(file, text, &error))?;
-        raw.check(&Source::new(file, text))
+        raw.check(&Source { file, text })
     }
 }
 

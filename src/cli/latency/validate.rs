@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use miette::{Diagnostic, Report};
+use miette::{Report, miette};
 
 use super::measure::journal;
 use super::out::Out;
@@ -69,20 +69,6 @@ pub(super) struct ValidateArgs {
     quiet: bool,
 }
 
-/// Why nothing is validated.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-enum NotValidated {
-    #[error("{} is a table of {stated}, and {asked} is to run the networks", table.display())]
-    #[diagnostic(help("validate a table in the runtime that it was measured in: --runtime, --threads"))]
-    OtherRuntime { table: PathBuf, stated: String, asked: String },
-    #[error("{fit} of {networks} networks are to be fitted, which leaves none to judge by")]
-    #[diagnostic(help("give more --networks, or a smaller --fit"))]
-    NoneLeft { fit: u32, networks: u32 },
-    #[error("the space has only {found} different networks")]
-    #[diagnostic(help("give fewer --networks"))]
-    SmallSpace { found: usize },
-}
-
 /// A table with the text that it was read from.
 struct Target {
     path: PathBuf,
@@ -92,7 +78,12 @@ struct Target {
 
 pub(super) fn run(args: &ValidateArgs) -> Result<Exit, Report> {
     if args.fit >= args.networks {
-        return Err(NotValidated::NoneLeft { fit: args.fit, networks: args.networks }.into());
+        return Err(miette!(
+            help = "give more --networks, or a smaller --fit",
+            "{} of {} networks are to be fitted, which leaves none to judge by",
+            args.fit,
+            args.networks
+        ));
     }
     let targets: Vec<Target> = args.target.iter().map(|path| target(path)).collect::<Result<_, _>>()?;
     let space = space::load(&args.space)?;
@@ -128,10 +119,14 @@ fn target(path: &Path) -> Result<Target, Report> {
 }
 
 /// The networks to measure.
-fn draw(space: &SearchSpace, count: usize, seed: u64) -> Result<Vec<NetworkSpec>, NotValidated> {
+fn draw(space: &SearchSpace, count: usize, seed: u64) -> Result<Vec<NetworkSpec>, Report> {
     let networks = space.draw_networks(count, &mut seed::rng(seed, "validation networks", 0));
     if networks.len() < count {
-        return Err(NotValidated::SmallSpace { found: networks.len() });
+        return Err(miette!(
+            help = "give fewer --networks",
+            "the space has only {} different networks",
+            networks.len()
+        ));
     }
     Ok(networks)
 }
@@ -148,7 +143,11 @@ fn measured(
         let entry = |key: &str| table.header.entries.get(key).map_or("not stated", String::as_str);
         let stated = format!("{}, {} thread(s)", entry("runtime"), entry("threads"));
         if stated != asked {
-            return Err(NotValidated::OtherRuntime { table: path.clone(), stated, asked }.into());
+            return Err(miette!(
+                help = "validate a table in the runtime that it was measured in: --runtime, --threads",
+                "{} is a table of {stated}, and {asked} is to run the networks",
+                path.display()
+            ));
         }
     }
     host::warnings(args.runtime.core().unwrap_or(0))

@@ -15,15 +15,13 @@ mod layer_key;
 mod lookup_table;
 mod nn_meter;
 mod pool;
-mod source;
 mod tflite_profile;
 mod tunas;
 
 use super::TableRow;
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 use crate::graph::{LayerGraph, UnitKind};
 use crate::word_list::word_list;
-use source::Source;
 
 /// Whose table it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use crate::csv_place::{CsvText, Place};
-use crate::diagnostic::FileError;
+use crate::csv_place::Place;
+use crate::diagnostic::{FileError, Source};
 use crate::latency::csv_fields;
 
 const COLUMNS: [&str; 7] =
@@ -59,12 +59,12 @@ impl Measurements {
     /// # Errors
     /// Unknown or missing columns, missing names and impossible numbers, each with its place in the file.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
-        let csv = CsvText { file, text };
-        let mut reader = csv.reader();
+        let csv = Source { file, text };
+        let mut reader = csv.csv_reader();
         let columns = csv_fields::columns(csv, &mut reader, &COLUMNS, &["network", "latency_ms"])?;
         let mut rows = Vec::new();
         for record in reader.records() {
-            let record = record.map_err(|error| csv.error(&error))?;
+            let record = record.map_err(|error| csv.csv_error(&error))?;
             rows.push(measurement(&Place { csv, columns: &columns, record: &record })?);
         }
         Ok(Self { file: file.to_owned(), text: text.to_owned(), rows })

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use safetensors::Dtype;
+
 use super::archive::Archive;
 use super::bytes::Bytes;
 use super::pickle::{Object, Pickle};
 use super::state::State;
-use super::storage::{StorageKind, Storages, kinds};
+use super::storage::{Storages, kinds, width};
 use crate::nn::TensorFileError;
 
 /// What a file before version 1.6 begins with: the pickle of a number.
@@ -72,7 +74,7 @@ fn is_big_endian(machine: &Pickle<'_>) -> bool {
 /// Each storage: its number of elements, then they themselves.
 fn legacy_storages<'a>(
     keys: &Pickle<'a>,
-    kinds: &BTreeMap<&'a str, StorageKind>,
+    kinds: &BTreeMap<&'a str, Option<Dtype>>,
     rest: &'a [u8],
 ) -> Option<BTreeMap<&'a str, &'a [u8]>> {
     let Object::List(keys_of) = keys.root() else { return None };
@@ -81,7 +83,7 @@ fn legacy_storages<'a>(
     for &key in keys_of {
         let key = keys.text(key)?;
         let elements = usize::try_from(bytes.u64()?).ok()?;
-        let size = elements.checked_mul(kinds.get(key)?.bytes()?)?;
+        let size = elements.checked_mul(width((*kinds.get(key)?)?))?;
         storages.insert(key, bytes.take(size)?);
     }
     Some(storages)
