@@ -74,8 +74,8 @@ fn as_notation<S: Serializer>(block: &BlockSpec, serializer: S) -> Result<S::Ok,
 pub(super) fn inspect(args: &InspectArgs, name: &str) -> Result<(), Report> {
     let target = target(args)?;
     let report = report(args, name, target.as_ref())?;
-    if let Some(file) = &args.svg {
-        svg::write(&report, file)?;
+    if let Some((path, format)) = &args.svg {
+        svg::write(&report, path, *format)?;
     }
     if args.json {
         print(json_text(&report));

@@ -13,25 +13,18 @@ use crate::report::{
 use crate::spec::{BlockSpec, Slot};
 use crate::terminal::say;
 
-/// A file for one figure.
-#[derive(Debug, Clone)]
-pub(super) struct FigureFile {
-    path: PathBuf,
-    format: FigureFormat,
-}
-
 /// The file of that name; its extension says how the figure is stored.
-pub(super) fn figure_file(text: &str) -> Result<FigureFile, String> {
+pub(super) fn figure_file(text: &str) -> Result<(PathBuf, FigureFormat), String> {
     let path = PathBuf::from(text);
     match FigureFormat::of(&path) {
-        Some(format) => Ok(FigureFile { path, format }),
+        Some(format) => Ok((path, format)),
         None => Err("a drawing is an .svg or a .png file, such as network.svg".to_owned()),
     }
 }
 
 /// Draws the network into the file and says so.
-pub(super) fn write(report: &NetworkReport, FigureFile { path, format }: &FigureFile) -> Result<(), Report> {
-    draw(report, path, *format)?;
+pub(super) fn write(report: &NetworkReport, path: &Path, format: FigureFormat) -> Result<(), Report> {
+    draw(report, path, format)?;
     say(format_args!("drawing: {}", path.display()));
     Ok(())
 }
