@@ -137,7 +137,7 @@ impl ConfusionPlot {
             let count = Text::new(&confusion.images.to_string(), (right, y), LIST_SIZE, Anchor::End, INK);
             let room = right - left - count.width() - 8.0;
             scene.text(Text::new(
-                &pair(&confusion.label, &confusion.predicted, room),
+                &pair(confusion.label, confusion.predicted, room),
                 (left, y),
                 LIST_SIZE,
                 Anchor::Start,

@@ -102,7 +102,7 @@ fn folder(file: &str) -> &Path {
 /// The lines that describe the new device; the images are those of the rows.
 fn header(args: &TransferArgs, source: &LatencyTable) -> Result<Header, Report> {
     let sides = source.header.entries.get("resolution").cloned();
-    Ok(args.header.required(std::slice::from_ref(&args.measurements), sides)?)
+    args.header.required(std::slice::from_ref(&args.measurements), sides)
 }
 
 fn networks(measurements: &Measurements, source: &LatencyTable, folder: &Path) -> Result<Networks, Report> {

@@ -104,7 +104,7 @@ impl Loop<'_> {
         let widths = problem.seed();
         SeedRecord {
             arch_id: problem.costed().arch_id(),
-            cost: problem.cost(&widths).unwrap_or(f64::NAN),
+            cost: problem.cost(&widths).expect("a problem is made of a network that it can price"),
             accuracy: self.original.trained.accuracy(),
             images: self.original.trained.right.len(),
             groups: problem.groups().iter().map(|group| group.name.clone()).collect(),

@@ -374,7 +374,7 @@ fn means(values: &Values, original: &Values) -> Values {
     let filled = |(path, tensor): (&String, &Vec<f32>)| {
         let sum: f64 = tensor.iter().map(|&value| f64::from(value)).sum();
         let mean = (sum / tensor.len().max(1) as f64) as f32;
-        (path.clone(), vec![mean; original.get(path).map_or(0, Vec::len)])
+        (path.clone(), vec![mean; original[path].len()])
     };
     values.iter().map(filled).collect()
 }
