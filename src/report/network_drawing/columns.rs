@@ -140,7 +140,7 @@ impl Columns {
         scene.text(row.text(&layer.output.to_string(), self.output, Anchor::End));
         if let Some(nonlinearity) = layer.nonlinearity {
             marker::graph(scene, (self.nonlinearity + 6.0, row.y), activation_graph(nonlinearity));
-            scene.text(row.text(nonlinearity.name(), self.nonlinearity + GRAPH, Anchor::Start));
+            scene.text(row.text(activation_name(nonlinearity), self.nonlinearity + GRAPH, Anchor::Start));
         }
         self.madds.draw(scene, Cost::of_madds(layer), row);
         if let (Some(column), Some(latency)) = (self.latency, layer.latency) {
