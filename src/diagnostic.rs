@@ -57,6 +57,39 @@ impl FileError {
     }
 }
 
+/// A text file under check: its name, for errors, and what it says.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The file's name as the user gave it.
+    pub file: &'a str,
+    /// Its content.
+    pub text: &'a str,
+}
+
+impl<'a> Source<'a> {
+    /// Lines with their numbers, from 1.
+    pub fn lines(self) -> impl Iterator<Item = (usize, &'a str)> {
+        self.text.lines().enumerate().map(|(index, line)| (index + 1, line))
+    }
+
+    /// A mistake at a byte range.
+    pub fn error(self, span: std::ops::Range<usize>, message: impl Into<String>) -> FileError {
+        FileError::at(self.file, self.text, span, message)
+    }
+
+    /// A mistake in a line, from 1.
+    pub fn error_in_line(self, line: usize, message: impl Into<String>) -> FileError {
+        let before: usize = self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+        let length = self.text[before..].lines().next().map_or(0, str::len);
+        self.error(before..before + length, message)
+    }
+
+    /// A mistake at the end of the file: something is missing.
+    pub fn error_at_end(self, message: impl Into<String>) -> FileError {
+        self.error(self.text.len()..self.text.len(), message)
+    }
+}
+
 fn floor_char_boundary(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {

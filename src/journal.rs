@@ -5,25 +5,20 @@
 //! gives the same line.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::whole_file::PathError;
+
 /// A journal could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Reading or writing failed.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// `read` or `write`.
-        action: &'static str,
-        /// The journal.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] PathError),
     /// A whole line is no record.
     #[error("{}:{line}: not a record of this program: {reason}", path.display())]
     Line {
@@ -61,7 +56,7 @@ impl Journal {
     /// # Errors
     /// If the file cannot be read or written, or a whole line is no record.
     pub fn open<R: DeserializeOwned>(path: &Path) -> Result<Opened<R>, JournalError> {
-        let io = |action| move |source| JournalError::Io { action, path: path.to_owned(), source };
+        let io = |action| PathError::on(action, path);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -86,20 +81,16 @@ impl Journal {
     /// # Errors
     /// If it cannot be written whole; the journal is then as it was.
     pub fn append(&mut self, record: &impl Serialize) -> Result<(), JournalError> {
-        let mut line = serde_json::to_vec(record).map_err(|e| self.failed(io::Error::other(e)))?;
+        let mut line = serde_json::to_vec(record).map_err(PathError::on("write", &self.path))?;
         line.push(b'\n');
         let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
-        if let Err(source) = written {
+        if let Err(reason) = written {
             // The error that is told is the first one, not that of the clean-up.
             let _ = self.file.set_len(self.len).and_then(|()| self.file.seek(SeekFrom::Start(self.len)));
-            return Err(self.failed(source));
+            return Err(PathError::on("write", &self.path)(reason).into());
         }
         self.len += line.len() as u64;
         Ok(())
-    }
-
-    fn failed(&self, source: io::Error) -> JournalError {
-        JournalError::Io { action: "write", path: self.path.clone(), source }
     }
 }
 
@@ -111,8 +102,8 @@ impl Journal {
 pub fn read<R: DeserializeOwned>(path: &Path) -> Result<Vec<R>, JournalError> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(whole_lines(path, &bytes)?.0),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(JournalError::Io { action: "read", path: path.to_owned(), source }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(PathError::on("read", path)(error).into()),
     }
 }
 

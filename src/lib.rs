@@ -7,6 +7,8 @@
 
 pub mod cholesky;
 pub mod cli;
+pub mod confusion;
+pub mod csv_place;
 #[cfg(feature = "train")]
 pub mod data;
 pub mod diagnostic;
@@ -45,3 +47,4 @@ pub mod text_file;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod whole_file;
+pub mod word_list;

@@ -1,24 +1,24 @@
-//! Text files people write, given by path or by the name of a shipped file.
+//! Text files people write, given by path or by the name of a shipped file; JSON texts that people read.
 
 use std::path::Path;
 
 use miette::Diagnostic;
+use serde::Serialize;
 
 use crate::diagnostic::FileError;
+use crate::whole_file::PathError;
 
 /// A file people write could not be used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ReadError {
     /// The file could not be read at all.
-    #[error("cannot read {path}: {source}")]
+    #[error("{file}")]
     #[diagnostic(help("{remedy}"))]
     Io {
-        /// The path as given.
-        path: String,
+        /// Which file, and the operating system's reason.
+        file: PathError,
         /// What to do about it.
         remedy: String,
-        /// The operating system's reason.
-        source: std::io::Error,
     },
     /// The file's content is wrong.
     #[error(transparent)]
@@ -44,11 +44,8 @@ pub fn read_text(name: &str, kind: &str, shipped: &Shipped) -> Result<(String, S
     let path = Path::new(name);
     if path.is_file() {
         return std::fs::read_to_string(path).map(|text| (name.to_owned(), text)).map_err(|source| {
-            ReadError::Io {
-                path: name.to_owned(),
-                remedy: format!("check that the {kind} is a readable UTF-8 text file"),
-                source,
-            }
+            let remedy = format!("check that the {kind} is a readable UTF-8 text file");
+            ReadError::Io { file: PathError::on("read", path)(source), remedy }
         });
     }
     let stem = |file: &str| file.rsplit_once('.').map_or(file.to_owned(), |(stem, _)| stem.to_owned());
@@ -57,8 +54,15 @@ pub fn read_text(name: &str, kind: &str, shipped: &Shipped) -> Result<(String, S
     }
     let names: Vec<_> = shipped.iter().map(|(file, _)| stem(file)).collect();
     Err(ReadError::Io {
-        path: name.to_owned(),
+        file: PathError::on("read", path)(format!("no such {kind}")),
         remedy: format!("give the path of a {kind}, or one of the shipped ones: {}", names.join(", ")),
-        source: std::io::Error::new(std::io::ErrorKind::NotFound, format!("no such {kind}")),
     })
+}
+
+/// A value as indented JSON with a newline at its end.
+///
+/// # Panics
+/// If it has maps whose keys are no texts.
+pub fn json_text(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("records and reports have text for keys") + "\n"
 }

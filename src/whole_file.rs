@@ -1,17 +1,40 @@
 //! Writes a file as a whole: beside its final name first, then renamed, so that no reader ever meets half of it.
-//! Reads a file as a whole, if it is one.
+//! Reads a file as a whole, if it is one. What fails on a path says so in one way.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+/// Something could not be done to a file or folder.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("cannot {action} {}: {source}", path.display())]
+pub struct PathError {
+    /// `read`, `write` or `clean`.
+    pub action: &'static str,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The reason of the operating system, or of what reads or writes the content.
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+impl PathError {
+    /// Makes an error of its reason: `File::open(path).map_err(PathError::on("read", path))`.
+    pub fn on<E: Into<Box<dyn Error + Send + Sync>>>(
+        action: &'static str,
+        path: &Path,
+    ) -> impl Fn(E) -> Self {
+        move |reason| Self { action, path: path.to_owned(), source: reason.into() }
+    }
+}
+
 /// Replaces the file at `path` by `bytes`, creating missing folders on the way.
 ///
 /// # Errors
 /// The operating system's; a file that was there before is then unchanged.
-pub fn write_whole_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write_whole_file(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
     PendingFile::write(path, bytes)?.keep()
 }
 
@@ -27,7 +50,12 @@ impl PendingFile {
     ///
     /// # Errors
     /// The operating system's.
-    pub fn write(path: &Path, bytes: &[u8]) -> io::Result<Self> {
+    pub fn write(path: &Path, bytes: &[u8]) -> Result<Self, PathError> {
+        let file = Self::fill(path, bytes).map_err(PathError::on("write", path))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    fn fill(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
@@ -36,7 +64,7 @@ impl PendingFile {
         let mut file = beside(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
-        Ok(Self { file, path: path.to_owned() })
+        Ok(file)
     }
 
     /// Where it lies until it is kept.
@@ -53,16 +81,21 @@ impl PendingFile {
     ///
     /// # Errors
     /// The operating system's; a file that was there before is then unchanged.
-    pub fn keep(self) -> io::Result<()> {
-        self.file.persist(&self.path).map(drop::<File>).map_err(|refused| refused.error)
+    pub fn keep(self) -> Result<(), PathError> {
+        let kept = self.file.persist(&self.path).map(drop::<File>);
+        kept.map_err(|refused| PathError::on("write", &self.path)(refused.error))
     }
 
-    /// Gives it its name if no file has it: of several processes, one succeeds.
+    /// Gives it its name if no file has it, and says whether it did: of several processes, one succeeds.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] if there is a file, which stays; or the operating system's.
-    pub fn keep_new(self) -> io::Result<()> {
-        self.file.persist_noclobber(&self.path).map(drop::<File>).map_err(|refused| refused.error)
+    /// The operating system's.
+    pub fn keep_new(self) -> Result<bool, PathError> {
+        match self.file.persist_noclobber(&self.path) {
+            Ok(_) => Ok(true),
+            Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(refused) => Err(PathError::on("write", &self.path)(refused.error)),
+        }
     }
 }
 
@@ -70,11 +103,13 @@ impl PendingFile {
 ///
 /// # Errors
 /// The operating system's, or that it is none.
-pub fn read_whole_file(path: &Path) -> io::Result<Vec<u8>> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a file"));
+pub fn read_whole_file(path: &Path) -> Result<Vec<u8>, PathError> {
+    let refused = PathError::on("read", path);
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(PathError::on("read", path)("it is not a file")),
+        Ok(_) => std::fs::read(path).map_err(refused),
+        Err(error) => Err(refused(error)),
     }
-    std::fs::read(path)
 }
 
 /// What the names of files begin with until they are whole.
@@ -85,16 +120,17 @@ const UNFINISHED: &str = ".writing-";
 ///
 /// # Errors
 /// The operating system's.
-pub fn remove_unfinished(folder: &Path, shared: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let is_folder = entry.file_type()?.is_dir();
+pub fn remove_unfinished(folder: &Path, shared: &Path) -> Result<(), PathError> {
+    let refused = PathError::on("clean", folder);
+    for entry in std::fs::read_dir(folder).map_err(&refused)? {
+        let entry = entry.map_err(&refused)?;
+        let is_folder = entry.file_type().map_err(&refused)?.is_dir();
         if is_folder {
             if entry.path() != shared {
                 remove_unfinished(&entry.path(), shared)?;
             }
         } else if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-            std::fs::remove_file(entry.path())?;
+            std::fs::remove_file(entry.path()).map_err(&refused)?;
         }
     }
     Ok(())
@@ -160,8 +196,8 @@ mod tests {
         let path = folder.path().join("result.json");
         let (first, second) =
             (PendingFile::write(&path, b"1").unwrap(), PendingFile::write(&path, b"2").unwrap());
-        first.keep_new().unwrap();
-        assert_eq!(second.keep_new().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(first.keep_new().unwrap());
+        assert!(!second.keep_new().unwrap());
         assert_eq!(std::fs::read(&path).unwrap(), b"1");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -14,12 +14,12 @@ const LAYERS: &[&[&str]] = &[
     &["graph"],
     &["space"],
     &["spec"],
-    &["kernels", "text_file"],
+    &["csv_place", "journal", "kernels", "text_file"],
     &[
         "cholesky",
+        "confusion",
         "diagnostic",
         "differences",
-        "journal",
         "onnx",
         "outcome",
         "robust",
@@ -27,6 +27,7 @@ const LAYERS: &[&[&str]] = &[
         "stopwatch",
         "terminal",
         "whole_file",
+        "word_list",
     ],
 ];
 

@@ -25,7 +25,8 @@ fn report(place: &Place) -> assert_cmd::Command {
 
 fn said(mut command: assert_cmd::Command, code: i32) -> String {
     let output = command.output().expect("started");
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{text}");
     // Messages are wrapped.
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -49,10 +50,30 @@ fn derived_files_of_every_kind_of_run_are_rebuilt_to_the_same_bytes_from_the_fol
     place.write("table.csv", &std::fs::read_to_string("latency_tables/pixel-latency.csv").expect("shipped"));
     place.search("search").args(["--target", "table.csv"]).assert().success();
     let mut train = place.command(env!("CARGO_BIN_EXE_mbn-train"));
-    train.args(["net.toml", "--data", "images", "--epochs", "2", "--validation", "0.25", "--out", "training"]);
+    train.args([
+        "net.toml",
+        "--data",
+        "images",
+        "--epochs",
+        "2",
+        "--validation",
+        "0.25",
+        "--out",
+        "training",
+    ]);
     train.assert().success();
     let mut narrow = place.command(env!("CARGO_BIN_EXE_mbn-netadapt"));
-    narrow.args(["net.toml", "--data", "images", "--budget", "60k-madds", "--step", "8%", "--out", "netadapt"]);
+    narrow.args([
+        "net.toml",
+        "--data",
+        "images",
+        "--budget",
+        "60k-madds",
+        "--step",
+        "8%",
+        "--out",
+        "netadapt",
+    ]);
     narrow.args(["--train-epochs", "1", "--final-epochs", "1"]).assert().success();
     // Nothing but the folders is needed.
     for input in ["space.toml", "table.csv", "net.toml"] {
@@ -134,7 +155,8 @@ fn trials_run_by_processes_of_their_own_give_the_same_bytes() {
     let place = Place::new();
     place.search("whole").assert().success();
     interrupted(&place, "parts");
-    let done = std::fs::read_to_string(place.path("parts/trials.jsonl")).map_or(0, |text| text.lines().count());
+    let done =
+        std::fs::read_to_string(place.path("parts/trials.jsonl")).map_or(0, |text| text.lines().count());
     let mut ran = 0;
     for trial in done..4 {
         let text = said(worker(&place, "parts", &trial.to_string()), 0);

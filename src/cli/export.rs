@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, ValueEnum};
-use miette::{IntoDiagnostic, Report, miette};
+use miette::{Report, miette};
 
 use super::exit::finish;
 use super::output::print;
@@ -17,6 +17,7 @@ use crate::run::export::{
 };
 use crate::runtime::OnnxRuntime;
 use crate::terminal::say;
+use crate::text_file::json_text;
 use crate::whole_file::write_whole_file;
 
 /// Write a trained network for ONNX Runtime, tract, PyTorch, torchvision or timm. The
@@ -130,10 +131,9 @@ fn export(args: &ExportArgs) -> Result<Exit, Report> {
         Format::Torchvision => (pytorch(Package::Torchvision)?, "_torchvision"),
         Format::Timm => (pytorch(Package::Timm)?, "_timm"),
     };
-    let text = serde_json::to_string_pretty(&report).into_diagnostic()? + "\n";
+    let text = json_text(&report);
     let report_file = path(&format!("{ending}.json"));
-    write_whole_file(&report_file, text.as_bytes())
-        .map_err(|error| miette!("cannot write {}: {error}", report_file.display()))?;
+    write_whole_file(&report_file, text.as_bytes())?;
     print(if args.json { text } else { report_text(&report, &report_file) });
     Ok(Exit::Done)
 }

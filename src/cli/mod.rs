@@ -27,6 +27,8 @@ pub mod train;
 mod values;
 #[cfg(feature = "train")]
 mod weights_args;
+#[cfg(feature = "train")]
+mod words;
 
 #[cfg(feature = "train")]
 pub use confidence_arg::ConfidenceArg;

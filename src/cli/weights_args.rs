@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
-use miette::{Report, miette};
+use clap::Args;
+use miette::Report;
 
+use super::words::one_of;
 use crate::pytorch::{Imported, Origin, WeightsFile, import};
 use crate::run::Inputs;
 use crate::spec::NetworkSpec;
@@ -19,35 +20,17 @@ pub struct WeightsArgs {
     weights: Option<PathBuf>,
     /// Whose weights they are, which decides padding and batch norm [default: told from the
     /// names of the tensors]
-    #[arg(long, value_name = "ORIGIN", requires = "weights")]
-    weights_of: Option<OriginName>,
-}
-
-/// Origins by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OriginName {
-    /// This program
-    Own,
-    /// A PyTorch module that mbn-export wrote
-    Module,
-    /// torchvision: symmetric padding
-    Torchvision,
-    /// timm: symmetric padding, eps 1e-5
-    Timm,
-    /// timm's tf_ networks, whose tensors have the same names: padding as in TensorFlow, eps 1e-3
-    TimmTf,
-}
-
-impl From<OriginName> for Origin {
-    fn from(name: OriginName) -> Self {
-        match name {
-            OriginName::Own => Self::Own,
-            OriginName::Module => Self::Module,
-            OriginName::Torchvision => Self::Torchvision,
-            OriginName::Timm => Self::Timm,
-            OriginName::TimmTf => Self::TimmTf,
-        }
-    }
+    #[arg(long, value_name = "ORIGIN", requires = "weights", value_parser = one_of([
+        (Origin::Own, "This program"),
+        (Origin::Module, "A PyTorch module that mbn-export wrote"),
+        (Origin::Torchvision, "torchvision: symmetric padding"),
+        (Origin::Timm, "timm: symmetric padding, eps 1e-5"),
+        (
+            Origin::TimmTf,
+            "timm's tf_ networks, whose tensors have the same names: padding as in TensorFlow, eps 1e-3"
+        ),
+    ]))]
+    weights_of: Option<Origin>,
 }
 
 /// Weights that were read.
@@ -71,7 +54,7 @@ impl WeightsArgs {
         let Some(path) = &self.weights else { return Ok(None) };
         let content = read(path)?;
         let file = WeightsFile::parse(path, &content)?;
-        let imported = import(spec, file, self.weights_of.map(Origin::from), seed)?;
+        let imported = import(spec, file, self.weights_of, seed)?;
         Ok(Some(Start { file: path.display().to_string(), content, imported }))
     }
 }
@@ -85,5 +68,5 @@ impl Start {
 
 /// The content of a file that a run reads.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Report> {
-    read_whole_file(path).map_err(|error| miette!("cannot read {}: {error}", path.display()))
+    Ok(read_whole_file(path)?)
 }

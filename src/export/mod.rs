@@ -10,9 +10,7 @@ mod quantise;
 
 pub use calibration::{Calibration, ChannelRange};
 pub use inference::{Conv, Equalised, InferenceGraph, Layer, Linear, MissingTensor, Norm, Op, ValueId};
-pub use onnx_model::{
-    Batch, IMAGE, LOGITS, OPSETS, OnnxOptions, Opset, UnsupportedOpset, onnx_model, probed_model,
-};
+pub use onnx_model::{Batch, IMAGE, LOGITS, OPSETS, OnnxOptions, Opset, onnx_model, probed_model};
 pub use quantise::{Affine, QuantisationError, Quantised, QuantisedWeights, quantise};
 
 #[cfg(test)]

@@ -22,18 +22,15 @@ pub const LOGITS: &str = "logits";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Opset(u32);
 
-/// No such edition is written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("opset {asked} is not supported; the supported ones are {} to {}", OPSETS.start(), OPSETS.end())]
-pub struct UnsupportedOpset {
-    asked: u32,
-}
-
 impl TryFrom<u32> for Opset {
-    type Error = UnsupportedOpset;
+    type Error = String;
 
-    fn try_from(asked: u32) -> Result<Self, UnsupportedOpset> {
-        if OPSETS.contains(&asked) { Ok(Self(asked)) } else { Err(UnsupportedOpset { asked }) }
+    fn try_from(asked: u32) -> Result<Self, String> {
+        if OPSETS.contains(&asked) {
+            return Ok(Self(asked));
+        }
+        let (oldest, newest) = (OPSETS.start(), OPSETS.end());
+        Err(format!("opset {asked} is not supported; the supported ones are {oldest} to {newest}"))
     }
 }
 
@@ -48,7 +45,7 @@ impl std::str::FromStr for Opset {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.parse::<u32>().map_err(|_| format!("`{text}` is not a number"))?;
-        Self::try_from(number).map_err(|error| error.to_string())
+        Self::try_from(number)
     }
 }
 

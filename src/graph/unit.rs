@@ -10,10 +10,10 @@ use std::fmt;
 use super::ops::{Conv, Depthwise, Linear, Operation, Operator, SqueezeExcite};
 use super::{BlockSpan, LayerGraph, Node, Receptive, Shape};
 use crate::spec::{Activation, BlockSpec, Padding, Place};
+use crate::word_list::word_list;
 
 /// What a latency unit computes; `op` in a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum UnitKind {
     /// Convolution + BN + activation.
     Conv,
@@ -34,38 +34,22 @@ pub enum UnitKind {
     InvertedResidual,
 }
 
+word_list!(
+    UnitKind,
+    "kind of unit",
+    [
+        Conv = "conv",
+        Depthwise = "depthwise",
+        SqueezeExcite = "squeeze_excite",
+        Add = "add",
+        Pool = "pool",
+        Linear = "linear",
+        Classifier = "classifier",
+        InvertedResidual = "inverted_residual",
+    ]
+);
+
 impl UnitKind {
-    /// Every kind.
-    pub const ALL: [Self; 8] = [
-        Self::Conv,
-        Self::Depthwise,
-        Self::SqueezeExcite,
-        Self::Add,
-        Self::Pool,
-        Self::Linear,
-        Self::Classifier,
-        Self::InvertedResidual,
-    ];
-
-    /// The name in a table.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Conv => "conv",
-            Self::Depthwise => "depthwise",
-            Self::SqueezeExcite => "squeeze_excite",
-            Self::Add => "add",
-            Self::Pool => "pool",
-            Self::Linear => "linear",
-            Self::Classifier => "classifier",
-            Self::InvertedResidual => "inverted_residual",
-        }
-    }
-
-    /// The kind of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
     /// True for kinds that stand for several fused operators.
     pub fn is_block(self) -> bool {
         matches!(self, Self::InvertedResidual)

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::calibration::{Calibration, parse_held_out};
 use crate::diagnostic::FileError;
 use crate::graph::UnitKind;
+use crate::word_list::WordList as _;
 
 /// Keys every table must state.
 const REQUIRED: [&str; 5] = ["device", "threads", "precision", "batch", "resolution"];
@@ -210,7 +211,7 @@ fn resolutions(entries: &BTreeMap<String, String>) -> Result<Vec<u32>, String> {
 
 fn folded(entries: &BTreeMap<String, String>) -> Result<Vec<UnitKind>, String> {
     list(entries, "folded")
-        .map(|item| UnitKind::from_name(item).ok_or_else(|| format!("`{item}` is no kind of unit")))
+        .map(|item| UnitKind::of_word(item).ok_or_else(|| format!("`{item}` is no kind of unit")))
         .collect()
 }
 

@@ -23,6 +23,7 @@ mod cost_terms;
 mod field;
 mod nonnegative;
 
+use super::predict::RowSource;
 use crate::cholesky::{InverseCholesky, dot};
 use cost_terms::{Channels, CostTrend};
 use field::{NOISE, Point};
@@ -85,15 +86,6 @@ pub struct Sample {
     pub latency_ms: f64,
 }
 
-/// Where a prediction lies relative to the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EstimateKind {
-    /// Every channel count lies between the smallest and the largest of the rows.
-    Interpolated,
-    /// A channel count lies outside the rows, by at most [`EXTRAPOLATION_LIMIT`].
-    Extrapolated,
-}
-
 /// A predicted latency.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
@@ -101,8 +93,8 @@ pub struct Estimate {
     pub latency_ms: f64,
     /// Standard deviation of the prediction's error in ms.
     pub stddev_ms: f64,
-    /// Where the prediction lies relative to the rows.
-    pub kind: EstimateKind,
+    /// Whether it lies within the rows or, by at most [`EXTRAPOLATION_LIMIT`], outside of them.
+    pub source: RowSource,
 }
 
 /// Why a family can't be fitted.
@@ -214,7 +206,7 @@ impl ChannelModel {
     /// # Errors
     /// See [`OutOfRange`].
     pub fn estimate(&self, channels: [u32; 3]) -> Result<Estimate, OutOfRange> {
-        let kind = self.locate(channels)?;
+        let source = self.locate(channels)?;
         let point = Point::new(self.geometry, &self.trend, channels.map(f64::from));
         let covariances: Vec<f64> = self.points.iter().map(|row| row.covariance(&point)).collect();
         let deviation = dot(&covariances, &self.weights);
@@ -224,7 +216,7 @@ impl ChannelModel {
         Ok(Estimate {
             latency_ms: point.trend_ms * (1.0 + deviation).max(SMALLEST_FRACTION),
             stddev_ms: point.trend_ms * variance.sqrt(),
-            kind,
+            source,
         })
     }
 
@@ -234,8 +226,8 @@ impl ChannelModel {
         let row = self.row(channels)?;
         let latency_ms = self.samples[row].latency_ms - self.surprise_of(row);
         let stddev_ms = self.points[row].trend_ms * (self.variance / self.precision[row]).sqrt();
-        let kind = self.locate(channels).ok()?;
-        (latency_ms > 0.0).then_some(Estimate { latency_ms, stddev_ms, kind })
+        let source = self.locate(channels).ok()?;
+        (latency_ms > 0.0).then_some(Estimate { latency_ms, stddev_ms, source })
     }
 
     /// The row at exactly these channels minus what the other rows predict for it, in ms; `None` without such a row.
@@ -257,9 +249,9 @@ impl ChannelModel {
         self.samples.iter().position(same)
     }
 
-    fn locate(&self, channels: [u32; 3]) -> Result<EstimateKind, OutOfRange> {
+    fn locate(&self, channels: [u32; 3]) -> Result<RowSource, OutOfRange> {
         const NAMES: [&str; 3] = ["c_in", "expanded", "c_out"];
-        let mut kind = EstimateKind::Interpolated;
+        let mut source = RowSource::Interpolated;
         for &place in self.geometry.structure.coordinates() {
             let (name, asked) = (NAMES[place], channels[place]);
             let (smallest, largest) = self.bounds[place];
@@ -277,10 +269,10 @@ impl ChannelModel {
             if excess > EXTRAPOLATION_LIMIT {
                 return Err(OutOfRange::TooFar { name, asked, smallest, largest });
             }
-            kind = EstimateKind::Extrapolated;
+            source = RowSource::Extrapolated;
         }
         self.check_expansion(channels)?;
-        Ok(kind)
+        Ok(source)
     }
 
     /// Refuses a block with an expansion where no row has one, and the reverse: the rows can't price the difference.

@@ -12,7 +12,7 @@ pub mod audit;
 mod bounds;
 mod budget;
 mod calibration;
-mod csv_place;
+mod csv_fields;
 pub mod foreign;
 mod header;
 mod interpolate;
@@ -28,8 +28,8 @@ mod write;
 pub use bounds::{AT_MOST, Bounds, at_most};
 pub use budget::{Budget, BudgetError};
 pub use calibration::{
-    Calibration, CalibrationError, Confidence, Fitted, Interval, IntervalError, MeasuredNetwork,
-    NegativeBase, Term, TermSums, held_out_text, leave_one_out,
+    Calibration, CalibrationError, Confidence, Fitted, Interval, IntervalError, MeasuredNetwork, Term,
+    TermSums, held_out_text, leave_one_out,
 };
 pub use header::TableHeader;
 pub use predict::{MissingRows, Prediction, RowSource, SpanLatency, UnitLatency};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::interpolate::{Estimate, EstimateKind};
+use super::interpolate::Estimate;
 use super::table::channels;
 use super::{LatencyTable, Row};
 use crate::graph::{BlockSpan, LatencyUnit, LayerGraph, UnitFamily};
@@ -260,11 +260,7 @@ impl LatencyTable {
     fn estimate(&self, unit: LatencyUnit, key: LatencyUnit) -> Option<UnitLatency> {
         let model = self.families.get(&key.family)?.model().ok()?;
         let estimate = model.estimate(channels(&key)).ok()?.informed_by(&self.sibling_surprises(&key));
-        let Estimate { latency_ms, stddev_ms, kind } = estimate;
-        let source = match kind {
-            EstimateKind::Interpolated => RowSource::Interpolated,
-            EstimateKind::Extrapolated => RowSource::Extrapolated,
-        };
+        let Estimate { latency_ms, stddev_ms, source } = estimate;
         Some(UnitLatency { unit, latency_ms, stddev_ms: Some(stddev_ms), source })
     }
 

@@ -6,11 +6,13 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use super::Row;
-use super::csv_place::{CsvText, Place};
+use super::csv_fields;
 use super::header::TableHeader;
-use crate::diagnostic::FileError;
+use crate::csv_place::Place;
+use crate::diagnostic::{FileError, Source};
 use crate::graph::{LatencyUnit, UnitFamily, UnitKind};
 use crate::spec::Activation;
+use crate::word_list::WordList as _;
 
 /// The columns of a table.
 pub(super) const COLUMNS: [&str; 13] = [
@@ -53,7 +55,14 @@ pub(super) fn records(
     text: &str,
     header: &TableHeader,
 ) -> Result<Vec<Result<Record, FileError>>, FileError> {
-    Reader { csv: CsvText { file, text }, header }.read()
+    let csv = Source { file, text };
+    let mut reader = csv.csv_reader();
+    let columns = csv_fields::columns(csv, &mut reader, &COLUMNS, &["op", "latency_ms"])?;
+    let records = reader.records().map(|record| {
+        let record = record.map_err(|error| csv.csv_error(&error))?;
+        read_record(&Place { csv, columns: &columns, record: &record }, header)
+    });
+    Ok(records.collect())
 }
 
 /// A row as it stands in the file.
@@ -75,97 +84,66 @@ struct RawRow {
     samples: Option<u32>,
 }
 
-struct Reader<'a> {
-    csv: CsvText<'a>,
-    header: &'a TableHeader,
+fn read_record(place: &Place<'_>, header: &TableHeader) -> Result<Record, FileError> {
+    let raw: RawRow = place.deserialize()?;
+    Ok(Record {
+        line: place.line(),
+        span: place.span("op"),
+        row: row(place, &raw)?,
+        unit: if raw.op == "base" { None } else { Some(unit(place, header, &raw)?) },
+        samples: raw.samples,
+    })
 }
 
-impl Reader<'_> {
-    fn read(&self) -> Result<Vec<Result<Record, FileError>>, FileError> {
-        let mut csv = self.csv.reader();
-        let columns = self.csv.columns(&mut csv, &COLUMNS, &["op", "latency_ms"])?;
-        Ok(csv.records().map(|record| self.record(&columns, record)).collect())
-    }
+fn row(place: &Place<'_>, raw: &RawRow) -> Result<Row, FileError> {
+    let latency_ms = csv_fields::latency_ms(place, raw.latency_ms)?;
+    let stddev_ms = csv_fields::stddev_ms(place, raw.stddev_ms)?;
+    Ok(Row { latency_ms, stddev_ms, activation: activation(place, raw)? })
+}
 
-    fn record(
-        &self,
-        columns: &csv::StringRecord,
-        record: csv::Result<csv::StringRecord>,
-    ) -> Result<Record, FileError> {
-        let record = record.map_err(|error| self.csv.error(&error))?;
-        let place =
-            RowPlace { place: Place { csv: self.csv, columns, record: &record }, header: self.header };
-        let raw: RawRow = place.place.deserialize()?;
-        Ok(Record {
-            line: place.place.line(),
-            span: place.place.span("op"),
-            row: place.row(&raw)?,
-            unit: if raw.op == "base" { None } else { Some(place.unit(&raw)?) },
-            samples: raw.samples,
-        })
+fn activation(place: &Place<'_>, raw: &RawRow) -> Result<Option<Activation>, FileError> {
+    match raw.activation.as_deref() {
+        None | Some("") => Ok(None),
+        Some(name) => Activation::of_word(name).map(Some).ok_or_else(|| {
+            place
+                .error("activation", format!("unknown activation `{name}`"))
+                .with_remedy("use relu, relu6 or hswish, or leave it empty for none")
+        }),
     }
 }
 
-/// One record of a table, for errors that point at its fields.
-struct RowPlace<'a> {
-    place: Place<'a>,
-    header: &'a TableHeader,
+fn required(place: &Place<'_>, column: &str, value: Option<u32>) -> Result<u32, FileError> {
+    match value {
+        Some(number) if number > 0 => Ok(number),
+        Some(_) => Err(place.error(column, format!("`{column}` must be above 0"))),
+        None => Err(place.error(column, format!("`{column}` is missing"))),
+    }
 }
 
-impl RowPlace<'_> {
-    fn error(&self, column: &str, message: impl Into<String>) -> FileError {
-        self.place.error(column, message)
-    }
-
-    fn row(&self, raw: &RawRow) -> Result<Row, FileError> {
-        let latency_ms = self.place.latency_ms(raw.latency_ms)?;
-        let stddev_ms = self.place.stddev_ms(raw.stddev_ms)?;
-        Ok(Row { latency_ms, stddev_ms, activation: self.activation(raw)? })
-    }
-
-    fn activation(&self, raw: &RawRow) -> Result<Option<Activation>, FileError> {
-        match raw.activation.as_deref() {
-            None | Some("") => Ok(None),
-            Some(name) => Activation::from_name(name).map(Some).ok_or_else(|| {
-                self.error("activation", format!("unknown activation `{name}`"))
-                    .with_remedy("use relu, relu6 or hswish, or leave it empty for none")
-            }),
-        }
-    }
-
-    fn required(&self, column: &str, value: Option<u32>) -> Result<u32, FileError> {
-        match value {
-            Some(number) if number > 0 => Ok(number),
-            Some(_) => Err(self.error(column, format!("`{column}` must be above 0"))),
-            None => Err(self.error(column, format!("`{column}` is missing"))),
-        }
-    }
-
-    fn unit(&self, raw: &RawRow) -> Result<LatencyUnit, FileError> {
-        let Some(kind) = UnitKind::from_name(&raw.op) else {
-            let names: Vec<_> = UnitKind::ALL.iter().map(|k| k.name()).collect();
-            return Err(self
-                .error("op", format!("unknown unit `{}`", raw.op))
-                .with_remedy(format!("known units are base, {}", names.join(", "))));
-        };
-        let has_window = matches!(kind, UnitKind::Conv | UnitKind::Depthwise | UnitKind::InvertedResidual);
-        let window = |column, value| if has_window { self.required(column, value) } else { Ok(0) };
-        let squeeze = raw.squeeze.unwrap_or(0);
-        let activation = if self.header.ignores_activation { None } else { self.activation(raw)? };
-        Ok(LatencyUnit {
-            family: UnitFamily {
-                kind,
-                height: self.required("in_h", raw.in_h)?,
-                width: self.required("in_w", raw.in_w)?,
-                kernel: window("kernel", raw.kernel)?,
-                stride: window("stride", raw.stride)?,
-                squeeze_excite: kind.is_block() && squeeze > 0,
-                activation,
-            },
-            c_in: self.required("c_in", raw.c_in)?,
-            expanded: if kind.is_block() { self.required("expanded", raw.expanded)? } else { 0 },
-            squeeze,
-            c_out: self.required("c_out", raw.c_out)?,
-        })
-    }
+fn unit(place: &Place<'_>, header: &TableHeader, raw: &RawRow) -> Result<LatencyUnit, FileError> {
+    let Some(kind) = UnitKind::of_word(&raw.op) else {
+        let names: Vec<_> = UnitKind::ALL.iter().map(|k| k.name()).collect();
+        return Err(place
+            .error("op", format!("unknown unit `{}`", raw.op))
+            .with_remedy(format!("known units are base, {}", names.join(", "))));
+    };
+    let has_window = matches!(kind, UnitKind::Conv | UnitKind::Depthwise | UnitKind::InvertedResidual);
+    let window = |column, value| if has_window { required(place, column, value) } else { Ok(0) };
+    let squeeze = raw.squeeze.unwrap_or(0);
+    let activation = if header.ignores_activation { None } else { activation(place, raw)? };
+    Ok(LatencyUnit {
+        family: UnitFamily {
+            kind,
+            height: required(place, "in_h", raw.in_h)?,
+            width: required(place, "in_w", raw.in_w)?,
+            kernel: window("kernel", raw.kernel)?,
+            stride: window("stride", raw.stride)?,
+            squeeze_excite: kind.is_block() && squeeze > 0,
+            activation,
+        },
+        c_in: required(place, "c_in", raw.c_in)?,
+        expanded: if kind.is_block() { required(place, "expanded", raw.expanded)? } else { 0 },
+        squeeze,
+        c_out: required(place, "c_out", raw.c_out)?,
+    })
 }

@@ -183,7 +183,7 @@ pub(super) fn check_constant(
     base: Option<Row>,
 ) -> Result<(), FileError> {
     calibration.check_constant(base).map_err(|error| {
-        FileError::at(file, text, entry_span(file, text, "calibration"), error.to_string())
+        FileError::at(file, text, entry_span(file, text, "calibration"), error)
             .with_remedy("validate the table again: its calibration belongs to another base row")
     })
 }

@@ -26,11 +26,11 @@ impl Model {
     pub fn of(spec: &NetworkSpec) -> Self {
         let graph = LayerGraph::lower(spec);
         let values = graph.initial_values(0);
-        let inference = InferenceGraph::new(&graph, &values).map(|graph| graph.folded());
+        let inference =
+            InferenceGraph::new(&graph, &values).expect("the values are those of the graph").folded();
         let options =
             OnnxOptions { name: spec.name.clone(), batch: Batch::Fixed(1), ..OnnxOptions::default() };
-        let bytes =
-            inference.map_or_else(|_| Vec::new(), |graph| onnx_model(&graph, &options).encode_to_vec());
+        let bytes = onnx_model(&inference, &options).encode_to_vec();
         let [side, channels] = [spec.resolution, spec.input_channels].map(|size| size as usize);
         let mut rng = seed::rng(0, "measured image", 0);
         let images = (0..channels * side * side).map(|_| rng.random_range(-1.0..1.0)).collect();

@@ -36,8 +36,8 @@ impl Watched {
     /// Of a profile.
     pub fn of(profile: &Profile) -> Self {
         let sums: Vec<_> = profile.passes.iter().map(|pass| pass.iter().sum()).collect();
-        let [watched_ms, unwatched_ms] =
-            [&sums, &profile.unwatched].map(|times| median(&milliseconds(times)).unwrap_or_default());
+        let [watched_ms, unwatched_ms] = [&sums, &profile.unwatched]
+            .map(|times| median(&milliseconds(times)).expect("a profile has passes of both kinds"));
         Self { operators: profile.operators.len(), watched_ms, unwatched_ms }
     }
 }
@@ -67,7 +67,7 @@ pub fn call(runtime: &dyn Runtime) -> Result<Summary, MeasureError> {
         .load(&model.bytes, model.shape)
         .and_then(|mut session| session.time(&model.images, PASSES))
         .map_err(|source| cannot(&network, source))?;
-    Ok(Summary::of(&milliseconds(&times)).unwrap_or_else(|| unreachable!("there are passes")))
+    Ok(Summary::of(&milliseconds(&times)).expect("a runtime times as many passes as asked for"))
 }
 
 /// One pixel, one channel, one class.

@@ -89,7 +89,7 @@ impl Schedule {
         carriers: &[usize],
         seed: u64,
     ) -> Result<Self, MeasureError> {
-        let measurement = serde_json::to_value(measurement).unwrap_or_default();
+        let measurement = serde_json::to_value(measurement).expect("plain data with text keys");
         let Opened { mut journal, records, .. } = Journal::open::<Line>(path)?;
         let mut records = records.into_iter();
         match records.next() {

@@ -1,14 +1,12 @@
 //! How much each channel of a group matters.
 
-use serde::{Deserialize, Serialize};
-
 use super::surgery::for_each_tensor;
 use crate::graph::ops::{Axis, Operator};
 use crate::graph::{ChannelGroups, LayerGraph, Values};
+use crate::word_list::word_list;
 
 /// A measure of a channel's importance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Importance {
     /// Euclidean norm of the channel's filters, summed over everything in the group that has them (Yang et al. 2018).
     #[default]
@@ -22,6 +20,8 @@ pub enum Importance {
     /// arXiv:1906.10771).
     Taylor,
 }
+
+word_list!(Importance, "importance", [L2 = "l2", L1 = "l1", BnScale = "bn-scale", Taylor = "taylor"]);
 
 /// Scores of all channels, by group and channel; `gradients` are read for [`Importance::Taylor`] only.
 ///

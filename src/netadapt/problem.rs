@@ -12,7 +12,7 @@ pub struct Group {
 impl Group {
     /// Width of the seed.
     pub fn full(&self) -> u32 {
-        self.levels.last().copied().unwrap_or(0)
+        *self.levels.last().expect("a group has at least the width of the seed")
     }
 
     /// Widths below `width`, widest first.

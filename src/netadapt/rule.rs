@@ -1,10 +1,9 @@
 //! Which proposal wins an iteration.
 
-use serde::{Deserialize, Serialize};
+use crate::word_list::word_list;
 
 /// A rule of choice between proposals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Rule {
     /// The highest accuracy after the short fine-tuning (Yang et al. 2018, algorithm 1).
     Accuracy,
@@ -12,6 +11,8 @@ pub enum Rule {
     #[default]
     Slope,
 }
+
+word_list!(Rule, "rule", [Accuracy = "accuracy", Slope = "slope"]);
 
 impl Rule {
     /// Worth of a unit of accuracy for a proposal that saves `saved`.

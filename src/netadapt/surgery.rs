@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::ops::{Operation, Operator, Parameter};
-use crate::graph::{ChannelGroups, GroupId, LayerGraph, Values};
+use crate::graph::{ChannelGroup, ChannelGroups, GroupId, LayerGraph, Values};
 
 /// The channels that a network kept of its original, for each group ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,14 @@ impl Channels {
     /// Replaces those of a group.
     pub fn set(&mut self, id: GroupId, channels: Vec<u32>) {
         self.0[id.index()] = channels;
+    }
+
+    /// Whether they are channels of these groups, for each ascending.
+    pub fn are_of(&self, groups: &ChannelGroups) -> bool {
+        let fits = |((_, group), own): ((GroupId, &ChannelGroup), &Vec<u32>)| {
+            own.is_sorted_by(|a, b| a < b) && own.last().is_some_and(|&last| last < group.width)
+        };
+        self.0.len() == groups.len() && groups.iter().zip(&self.0).all(fits)
     }
 
     /// Whether every channel is among those of `other`.
@@ -100,6 +108,19 @@ impl Surgery<'_> {
             copy(Place { values: source, shape: &shape, at: &from }, target, &target_shape, &to);
         });
         grown
+    }
+}
+
+impl Surgery<'_> {
+    /// Path and shape of the tensors of a network with these channels.
+    pub fn tensors(&self, channels: &Channels) -> Vec<(String, Parameter)> {
+        let mut tensors = Vec::new();
+        for_each_tensor(self.graph, self.groups, |mut tensor| {
+            let (shape, _) = tensor.selection(|id| channels.of(id).len(), |_| Vec::new());
+            tensor.parameter.shape = shape;
+            tensors.push((tensor.path, tensor.parameter));
+        });
+        tensors
     }
 }
 

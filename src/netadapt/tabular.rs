@@ -13,7 +13,8 @@ use serde::Serialize;
 use super::adaptation::{Adaptation, AdaptationOptions};
 use super::controls::random_within;
 use super::problem::{Group, Problem};
-use crate::diagnostic::FileError;
+use crate::csv_place::Place;
+use crate::diagnostic::{FileError, Source};
 use crate::outcome::Outcome;
 use crate::seed;
 
@@ -69,32 +70,32 @@ impl TabularProblem {
     /// Missing columns, values that are no numbers, repeated networks, each with its place in the file; a table without
     /// rows or without the network that is widest in all groups, which is where an adaptation starts.
     pub fn parse(file: &str, text: &str, source: &TabularSource) -> Result<Self, FileError> {
-        let reader = Reader { file, text };
-        let mut csv =
-            csv::ReaderBuilder::new().comment(Some(b'#')).trim(csv::Trim::All).from_reader(text.as_bytes());
-        let header = csv.headers().map_err(|error| reader.csv_error(&error))?.clone();
-        let column = |name: &str| reader.column(&header, name);
-        let cost = column(&source.cost)?;
-        let scores = source.scores.iter().map(|name| column(name)).collect::<Result<Vec<_>, _>>()?;
-        let widths = match &source.groups {
-            GroupColumns::Digits(name) => vec![column(name)?],
-            GroupColumns::Columns(names) => {
-                names.iter().map(|name| column(name)).collect::<Result<_, _>>()?
-            }
+        let csv = Source { file, text };
+        let mut reader = csv.csv_reader();
+        let widths: Vec<&str> = match &source.groups {
+            GroupColumns::Digits(name) => vec![name],
+            GroupColumns::Columns(names) => names.iter().map(String::as_str).collect(),
         };
-        let digits = matches!(source.groups, GroupColumns::Digits(_));
+        let scores = source.scores.iter().map(String::as_str);
+        let required = [source.cost.as_str()].into_iter().chain(scores.clone()).chain(widths.iter().copied());
+        let columns = csv.csv_columns(&mut reader, required)?;
         let mut rows = BTreeMap::new();
-        for record in csv.records() {
-            let record = record.map_err(|error| reader.csv_error(&error))?;
-            let place = Place { reader, record: &record };
-            let widths = if digits { place.digits(widths[0])? } else { place.widths(&widths)? };
-            let scores = scores.iter().map(|&at| place.number(at)).collect::<Result<_, _>>()?;
-            let row = Row { cost: place.number(cost)?, scores };
+        for record in reader.records() {
+            let record = record.map_err(|error| csv.csv_error(&error))?;
+            let place = Place { csv, columns: &columns, record: &record };
+            let widths = match &source.groups {
+                GroupColumns::Digits(column) => digits(&place, column)?,
+                GroupColumns::Columns(_) => {
+                    widths.iter().map(|column| width(&place, column)).collect::<Result<_, _>>()?
+                }
+            };
+            let scores = scores.clone().map(|column| number(&place, column)).collect::<Result<_, _>>()?;
+            let row = Row { cost: number(&place, &source.cost)?, scores };
             if rows.keys().next().is_some_and(|known: &Vec<u32>| known.len() != widths.len()) {
-                return Err(place.error("this row has another number of groups than the first"));
+                return Err(place.error_of_row("this row has another number of groups than the first"));
             }
             if rows.insert(widths, row).is_some() {
-                return Err(place.error("a network of these widths is in the table already"));
+                return Err(place.error_of_row("a network of these widths is in the table already"));
             }
         }
         let table = Self { groups: groups(&source.groups, &rows), rows };
@@ -112,7 +113,7 @@ impl TabularProblem {
 
     /// Cost of the widest network.
     pub fn full_cost(&self) -> f64 {
-        self.rows.get(&self.seed()).map_or(0.0, |row| row.cost)
+        self.rows[&self.seed()].cost
     }
 
     /// Mean score of a network over its trainings.
@@ -152,67 +153,26 @@ impl Problem for TabularProblem {
     }
 }
 
-#[derive(Clone, Copy)]
-struct Reader<'a> {
-    file: &'a str,
-    text: &'a str,
+fn number(place: &Place<'_>, column: &str) -> Result<f64, FileError> {
+    let text = place.field(column);
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+    number.ok_or_else(|| place.error(column, format!("`{text}` is no number")))
 }
 
-impl Reader<'_> {
-    fn column(&self, header: &csv::StringRecord, name: &str) -> Result<usize, FileError> {
-        header.iter().position(|column| column == name).ok_or_else(|| {
-            let known: Vec<_> = header.iter().collect();
-            FileError::at(self.file, self.text, 0..1, format!("the table has no column `{name}`"))
-                .with_remedy(format!("its columns are {}", known.join(", ")))
-        })
-    }
-
-    fn csv_error(&self, error: &csv::Error) -> FileError {
-        let at = error.position().map_or(0, |position| position.byte() as usize);
-        FileError::at(self.file, self.text, at..at + 1, error.to_string())
-            .with_remedy("every row needs one field for each column of the first row")
-    }
+fn width(place: &Place<'_>, column: &str) -> Result<u32, FileError> {
+    let text = place.field(column);
+    let width = text.parse::<u32>().ok().filter(|&width| width > 0);
+    width
+        .ok_or_else(|| place.error(column, format!("`{text}` is no width: widths are whole numbers above 0")))
 }
 
-struct Place<'a> {
-    reader: Reader<'a>,
-    record: &'a csv::StringRecord,
-}
-
-impl Place<'_> {
-    fn error(&self, message: impl Into<String>) -> FileError {
-        let at = self.record.position().map_or(0, |position| position.byte() as usize);
-        let end = self.reader.text[at..].find('\n').map_or(self.reader.text.len(), |line| at + line);
-        FileError::at(self.reader.file, self.reader.text, at..end, message)
-    }
-
-    fn field(&self, at: usize) -> &str {
-        self.record.get(at).unwrap_or("")
-    }
-
-    fn number(&self, at: usize) -> Result<f64, FileError> {
-        let number = self.field(at).parse::<f64>().ok().filter(|number| number.is_finite());
-        number.ok_or_else(|| self.error(format!("`{}` is no number", self.field(at))))
-    }
-
-    fn widths(&self, columns: &[usize]) -> Result<Vec<u32>, FileError> {
-        let width = |&at: &usize| {
-            let width = self.field(at).parse::<u32>().ok().filter(|&width| width > 0);
-            width.ok_or_else(|| {
-                self.error(format!("`{}` is no width: widths are whole numbers above 0", self.field(at)))
-            })
-        };
-        columns.iter().map(width).collect()
-    }
-
-    fn digits(&self, at: usize) -> Result<Vec<u32>, FileError> {
-        let text = self.field(at);
-        let digit = |c: char| c.to_digit(10).filter(|&digit| digit > 0);
-        let digits: Option<Vec<u32>> = text.chars().map(digit).collect();
-        digits
-            .filter(|digits| !digits.is_empty())
-            .ok_or_else(|| self.error(format!("`{text}` is no row of digits from 1 to 9")))
-    }
+fn digits(place: &Place<'_>, column: &str) -> Result<Vec<u32>, FileError> {
+    let text = place.field(column);
+    let digit = |c: char| c.to_digit(10).filter(|&digit| digit > 0);
+    let digits: Option<Vec<u32>> = text.chars().map(digit).collect();
+    digits
+        .filter(|digits| !digits.is_empty())
+        .ok_or_else(|| place.error(column, format!("`{text}` is no row of digits from 1 to 9")))
 }
 
 /// Scores of a table, each evaluation that of one training drawn at random; one that was drawn before comes again only
@@ -232,12 +192,12 @@ impl<'a> Evaluator<'a> {
 
     fn evaluate(&mut self, widths: &[u32]) -> f64 {
         self.evaluations += 1;
-        let Some(row) = self.table.rows.get(widths) else { return f64::NAN };
+        let row = self.table.rows.get(widths).expect("only networks of the table have a cost");
         let unseen = self.unseen.entry(widths.to_vec()).or_default();
         if unseen.is_empty() {
             unseen.extend(0..row.scores.len());
         }
-        let Some(&drawn) = unseen.choose(&mut self.rng) else { return f64::NAN };
+        let &drawn = unseen.choose(&mut self.rng).expect("every network was trained at least once");
         unseen.retain(|&other| other != drawn);
         row.scores[drawn]
     }

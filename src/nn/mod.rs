@@ -12,7 +12,7 @@ pub use engine::Engine;
 pub use network::{Mode, Network};
 pub use parameters::{Parameters, TensorInfo};
 pub use planned::PlannedNetwork;
-pub use tensor_file::{FileTensor, FloatFormat, TensorFileError, read_safetensors};
+pub use tensor_file::{FileTensor, TensorFile, TensorFileError, decode_floats, tensor_file_bytes};
 pub use weights::{WeightsError, load_network, load_values, load_weights, save_weights, weight_bytes};
 
 #[cfg(test)]

@@ -1,28 +1,18 @@
 //! Weights as safetensors files, checked against the network on loading.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor, Var};
-
-use super::tensor_file::{FileTensor, read_safetensors};
-use super::{Network, Parameters};
+use super::tensor_file::{TensorFile, tensor_file_bytes};
+use super::{Network, Parameters, ops};
 use crate::graph::{LayerGraph, Values};
-use crate::whole_file::{read_whole_file, write_whole_file};
+use crate::whole_file::{PathError, read_whole_file, write_whole_file};
 
 /// Weights could not be saved or do not belong to the network.
 #[derive(Debug, thiserror::Error)]
 pub enum WeightsError {
     /// Reading or writing failed.
-    #[error("cannot {action} {path}: {reason}")]
-    File {
-        /// `read` or `write`.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    #[error(transparent)]
+    File(#[from] PathError),
     /// Names or shapes differ.
     #[error("{path} holds weights of another network: {differences}")]
     OtherNetwork {
@@ -60,9 +50,8 @@ pub fn load_values(graph: LayerGraph, path: &Path) -> Result<Values, WeightsErro
 /// # Errors
 /// If the file cannot be written; `path` is then as it was.
 pub fn save_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsError> {
-    let failed = |reason: String| WeightsError::File { action: "write", path: path.to_owned(), reason };
-    let bytes = weight_bytes(parameters).map_err(|error| failed(error.to_string()))?;
-    write_whole_file(path, &bytes).map_err(|e| failed(e.to_string()))
+    let bytes = weight_bytes(parameters).map_err(PathError::on("write", path))?;
+    Ok(write_whole_file(path, &bytes)?)
 }
 
 /// All tensors, running statistics included, as the bytes of a safetensors file.
@@ -70,9 +59,10 @@ pub fn save_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsE
 /// # Errors
 /// If candle cannot read a tensor.
 pub fn weight_bytes(parameters: &Parameters) -> Result<Vec<u8>, safetensors::SafeTensorError> {
-    let tensors: BTreeMap<_, _> =
-        parameters.iter().map(|(name, info)| (name, info.var.as_tensor().clone())).collect();
-    safetensors::serialize(&tensors, None)
+    tensor_file_bytes(
+        parameters.iter().map(|(name, info)| (name.to_owned(), info.var.as_tensor().clone())),
+        None,
+    )
 }
 
 /// Reads weights into the network's tensors.
@@ -81,32 +71,15 @@ pub fn weight_bytes(parameters: &Parameters) -> Result<Vec<u8>, safetensors::Saf
 /// If the file is unreadable, or any tensor is missing, surplus or of another
 /// shape; all differences are listed and nothing is changed.
 pub fn load_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsError> {
-    let failed = |reason: String| WeightsError::File { action: "read", path: path.to_owned(), reason };
-    let bytes = read_whole_file(path).map_err(|e| failed(e.to_string()))?;
-    let mut stored = read_safetensors(&bytes, |_| false).map_err(|e| failed(e.to_string()))?;
-    let mut found: Vec<(&Var, Tensor)> = Vec::new();
-    let mut differences = Vec::new();
-    for (name, info) in parameters.iter() {
-        match stored.remove(name) {
-            Some(FileTensor { shape, values }) if shape == info.var.dims() => {
-                found.push((&info.var, Tensor::from_vec(values, shape, &Device::Cpu)?));
-            }
-            Some(tensor) => {
-                differences.push(format!("{name} is {:?}, not {:?}", tensor.shape, info.var.dims()))
-            }
-            None => differences.push(format!("{name} {:?} is missing", info.var.dims())),
-        }
-    }
-    let surplus = stored.iter().map(|(name, t)| format!("{name} {:?} is not in the network", t.shape));
-    differences.extend(surplus);
-    if !differences.is_empty() {
-        return Err(WeightsError::OtherNetwork {
-            path: path.to_owned(),
-            differences: differences.join("; "),
-        });
-    }
-    for (var, tensor) in found {
-        var.set(&tensor)?;
+    let bytes = read_whole_file(path)?;
+    let damaged = |error| PathError::on("read", path)(format!("it is no whole safetensors file: {error}"));
+    let file = TensorFile::parse(&bytes, |_| false).map_err(damaged)?;
+    let expected = parameters.iter().map(|(name, info)| (name.to_owned(), info.var.dims().to_vec()));
+    let values = file
+        .into_values(expected, "network")
+        .map_err(|differences| WeightsError::OtherNetwork { path: path.to_owned(), differences })?;
+    for ((_, info), values) in parameters.iter().zip(values) {
+        ops::update(&info.var, |tensor| tensor.copy_from_slice(&values))?;
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use super::norm::{Norm, NormTensors};
 use super::pointwise::Pointwise;
 use super::pool::Pool;
 use super::{Plan, Purpose, Recompute};
-use crate::graph::ops::{Operator, SqueezeExcite};
+use crate::graph::ops::{BatchNorm, Operator, SqueezeExcite};
 use crate::graph::{LayerGraph, Node, Shape};
 use crate::kernels::aligned::Aligned;
 use crate::kernels::{Activation, Window};
@@ -457,14 +457,17 @@ impl<'g> Planner<'g> {
 
     fn parameter(&self, node: usize, name: &str) -> usize {
         let path = self.outline.graph.name(self.outline.node(node));
-        // Every operator's parameters are listed under its path: see `LayerGraph::parameters`.
-        self.parameters.get(&format!("{path}.{name}")).copied().unwrap_or(usize::MAX)
+        let parameter = self.parameters.get(&format!("{path}.{name}"));
+        *parameter.expect("`LayerGraph::parameters` lists every operator's under its path")
+    }
+
+    fn weight(&self, draft: &Draft) -> usize {
+        self.parameter(draft.node, "weight")
     }
 
     fn norm(&self, node: usize, feature: usize) -> Norm {
-        let (eps, momentum) = match self.outline.node(node).op {
-            Operator::BatchNorm(norm) => (norm.eps, norm.momentum),
-            _ => (0.0, 0.0),
+        let Operator::BatchNorm(BatchNorm { eps, momentum, .. }) = self.outline.node(node).op else {
+            unreachable!("the norm of a feature is a batch norm");
         };
         let tensors = NormTensors {
             gamma: self.parameter(node, "weight"),
@@ -478,27 +481,26 @@ impl<'g> Planner<'g> {
     fn layer(&mut self, index: usize) -> Box<dyn Layer> {
         let draft = self.outline.drafts[index];
         let node = *self.outline.node(draft.node);
-        let input = draft.inputs[0].unwrap_or(0);
+        let input = draft.inputs[0].expect("a layer reads a feature");
         let edge = self.edges[index].first().copied();
         let ends = (input, draft.output);
         let Feature { height, width, channels, .. } = self.outline.features[input];
-        let weight = self.parameter(draft.node, "weight");
         match node.op {
             Operator::Conv(op) if draft.recomputed => {
                 let sizes = (op.c_in as usize, op.c_out as usize);
                 let lifetime = Lifetime { first: index, last: self.end() };
                 let moments = self.layout.ask(Gram::moments(sizes.0), lifetime);
-                Box::new(Gram::new(ends, sizes, weight, edge, moments))
+                Box::new(Gram::new(ends, sizes, self.weight(&draft), edge, moments))
             }
             Operator::Conv(op) if op.receptive.kernel == 1 && op.receptive.stride == 1 => {
                 let excite = draft.excite.map(|excite| self.excite(excite, input, index));
                 let sizes = (op.c_in as usize, op.c_out as usize);
-                Box::new(Pointwise::new(ends, sizes, weight, edge, excite))
+                Box::new(Pointwise::new(ends, sizes, self.weight(&draft), edge, excite))
             }
             Operator::Conv(op) => {
                 let window = window(&op.receptive, height, width, node.output);
                 let shape = [height, width, channels];
-                Box::new(FullConv::new(ends, shape, op.c_out as usize, window, weight, edge))
+                Box::new(FullConv::new(ends, shape, op.c_out as usize, window, self.weight(&draft), edge))
             }
             Operator::Depthwise(op) => {
                 let window = window(&op.receptive, height, width, node.output);
@@ -513,10 +515,10 @@ impl<'g> Planner<'g> {
                 });
                 let ends = (draft.expansion.map_or(input, |(_, feature)| feature), draft.output);
                 let shape = [height, width, op.channels as usize];
-                Box::new(Depthwise::new(ends, shape, window, weight, edge, expansion))
+                Box::new(Depthwise::new(ends, shape, window, self.weight(&draft), edge, expansion))
             }
             Operator::Add(_) => {
-                let inputs = [input, draft.inputs[1].unwrap_or(input)];
+                let inputs = [input, draft.inputs[1].expect("an addition has two summands")];
                 Box::new(Add::new(inputs, draft.output, self.edges[index].clone()))
             }
             Operator::GlobalPool(_) => Box::new(Pool::new(ends, edge)),
@@ -528,7 +530,7 @@ impl<'g> Planner<'g> {
                 let sizes = (op.c_in as usize, op.c_out as usize);
                 let activation = self.outline.linear_activations.get(&index).copied();
                 let activation = activation.map(|activation| (activation, self.per_image(sizes.1, index)));
-                let tensors = (weight, self.parameter(draft.node, "bias"));
+                let tensors = (self.weight(&draft), self.parameter(draft.node, "bias"));
                 Box::new(Linear::new(ends, sizes, tensors, activation, edge))
             }
             Operator::Input(_)

@@ -1,13 +1,10 @@
 //! Whose names and constants weights follow.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use super::families::family;
 use super::names::{TensorNames, Unnamed};
 use crate::graph::LayerGraph;
 use crate::spec::{Activation, BatchNormSpec, BlockSpec, NetworkSpec, Padding};
+use crate::word_list::word_list;
 
 /// A Python package that builds networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,15 +15,9 @@ pub enum Package {
     Timm,
 }
 
-impl Package {
-    /// Its name in Python.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Torchvision => "torchvision",
-            Self::Timm => "timm",
-        }
-    }
+word_list!(Package, "package", [Torchvision = "torchvision", Timm = "timm"]);
 
+impl Package {
     /// The names that it gives to the tensors of a network.
     ///
     /// # Errors
@@ -39,15 +30,8 @@ impl Package {
     }
 }
 
-impl fmt::Display for Package {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// Where weights were made: this fixes the names of tensors and the constants that the weights were trained with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// This program; the network file states the constants.
     Own,
@@ -61,18 +45,13 @@ pub enum Origin {
     TimmTf,
 }
 
-impl Origin {
-    /// The word for it on the command line and in `run.toml`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Own => "own",
-            Self::Module => "module",
-            Self::Torchvision => "torchvision",
-            Self::Timm => "timm",
-            Self::TimmTf => "timm-tf",
-        }
-    }
+word_list!(
+    Origin,
+    "origin",
+    [Own = "own", Module = "module", Torchvision = "torchvision", Timm = "timm", TimmTf = "timm-tf",]
+);
 
+impl Origin {
     /// The names that its tensors have.
     ///
     /// # Errors
@@ -99,12 +78,6 @@ impl Origin {
             _ => (Padding::Symmetric, package.batch_norm(spec)),
         };
         NetworkSpec { padding, batch_norm, ..package.activations(spec) }
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

@@ -7,13 +7,13 @@ use serde::Serialize;
 use super::ReportError;
 use super::csv_file::write_csv;
 use super::table::{Align, Table};
+use crate::confusion::Confusion;
 
 /// Images by label and predicted class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix {
     classes: Vec<String>,
-    /// `[label][predicted]`
-    counts: Vec<u64>,
+    counts: Confusion,
 }
 
 /// One class of a [`ConfusionMatrix`]; the fields are the columns of a CSV file.
@@ -37,30 +37,26 @@ pub struct ClassRow {
     pub confused: u64,
 }
 
-/// Images of one class that were taken for one class; the fields are the columns of a CSV file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Confusion {
+/// Images of one class that were taken for one class; the fields that are written are the columns of a CSV file.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ConfusedPair<'a> {
     /// Name of the images' class.
-    pub label: String,
+    pub label: &'a str,
     /// Name of the class they were taken for.
-    pub predicted: String,
+    pub predicted: &'a str,
     /// Number of images.
     pub images: u64,
-}
-
-/// A pair of label and prediction that occurred.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Cell {
-    pub label: usize,
-    pub predicted: usize,
-    pub images: u64,
+    /// The numbers of both classes.
+    #[serde(skip)]
+    pub(super) at: (usize, usize),
     /// Percent of the label's images, above 0.
-    pub share: f64,
+    #[serde(skip)]
+    pub(super) share: f64,
 }
 
-impl Cell {
+impl ConfusedPair<'_> {
     pub(super) fn is_right(&self) -> bool {
-        self.label == self.predicted
+        self.at.0 == self.at.1
     }
 }
 
@@ -68,7 +64,19 @@ impl ConfusionMatrix {
     /// A matrix without images of classes of these names.
     pub fn new<S: Into<String>>(classes: impl IntoIterator<Item = S>) -> Self {
         let classes: Vec<String> = classes.into_iter().map(Into::into).collect();
-        Self { counts: vec![0; classes.len() * classes.len()], classes }
+        Self { counts: Confusion::new(classes.len()), classes }
+    }
+
+    /// Counts under the names of their classes.
+    ///
+    /// # Errors
+    /// [`ReportError::Classes`] if there are not as many names as classes.
+    pub fn of(classes: &[String], counts: Confusion) -> Result<Self, ReportError> {
+        let (names, counted) = (classes.len(), counts.rows().len());
+        if names != counted {
+            return Err(ReportError::Classes { names, classes: counted });
+        }
+        Ok(Self { classes: classes.to_vec(), counts })
     }
 
     /// Counts one image for each pair of label and predicted class.
@@ -89,7 +97,7 @@ impl ConfusionMatrix {
             let index = usize::try_from(class).ok().filter(|&index| index < classes);
             index.ok_or(ReportError::Class { class, classes })
         };
-        self.counts[index(label)? * classes + index(predicted)?] += images;
+        self.counts.count(index(label)?, index(predicted)?, images);
         Ok(())
     }
 
@@ -105,12 +113,12 @@ impl ConfusionMatrix {
 
     /// Number of images.
     pub fn images(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts.total()
     }
 
     /// Percent of all images whose prediction is right; `None` without images.
     pub fn accuracy(&self) -> Option<f64> {
-        percent((0..self.classes.len()).map(|class| self.count(class, class)).sum(), self.images())
+        percent(self.counts.correct(), self.images())
     }
 
     /// What is known of each class.
@@ -119,16 +127,26 @@ impl ConfusionMatrix {
     }
 
     /// All pairs of label and prediction that occurred, right ones included, by label and then by prediction.
-    pub fn pairs(&self) -> impl Iterator<Item = Confusion> {
-        self.cells().map(|cell| self.confusion(cell))
+    pub fn pairs(&self) -> impl Iterator<Item = ConfusedPair<'_>> {
+        self.counts.rows().iter().enumerate().flat_map(move |(label, row)| {
+            let total: u64 = row.iter().sum();
+            let occurred = row.iter().enumerate().filter(|&(_, &images)| images > 0);
+            occurred.map(move |(predicted, &images)| ConfusedPair {
+                label: &self.classes[label],
+                predicted: &self.classes[predicted],
+                images,
+                at: (label, predicted),
+                share: 100.0 * images as f64 / total as f64,
+            })
+        })
     }
 
     /// The wrong pairs of label and prediction that occurred, most frequent first.
-    pub fn confusions(&self) -> Vec<Confusion> {
-        let mut wrong: Vec<Cell> = self.cells().filter(|cell| !cell.is_right()).collect();
+    pub fn confusions(&self) -> Vec<ConfusedPair<'_>> {
+        let mut wrong: Vec<_> = self.pairs().filter(|pair| !pair.is_right()).collect();
         // A stable sort: of equal counts, the first by label and prediction stays first.
-        wrong.sort_by_key(|cell| std::cmp::Reverse(cell.images));
-        wrong.into_iter().map(|cell| self.confusion(cell)).collect()
+        wrong.sort_by_key(|pair| std::cmp::Reverse(pair.images));
+        wrong
     }
 
     /// A line for each class and one for all: images, recall, precision, and the class it is most confused with.
@@ -165,31 +183,9 @@ impl ConfusionMatrix {
         write_csv(path, self.pairs())
     }
 
-    /// All pairs that occurred, by label and then by prediction.
-    pub(super) fn cells(&self) -> impl Iterator<Item = Cell> {
-        (0..self.classes.len()).flat_map(|label| {
-            let row = self.row(label);
-            let total: u64 = row.iter().sum();
-            let occurred = row.iter().copied().enumerate().filter(|&(_, images)| images > 0);
-            occurred.map(move |(predicted, images)| {
-                let share = 100.0 * images as f64 / total as f64;
-                Cell { label, predicted, images, share }
-            })
-        })
-    }
-
     /// Counts by prediction of the images of class `label`; empty for a number that is none of a class.
     fn row(&self, label: usize) -> &[u64] {
-        let classes = self.classes.len();
-        if label < classes { &self.counts[label * classes..][..classes] } else { &[] }
-    }
-
-    fn confusion(&self, cell: Cell) -> Confusion {
-        Confusion {
-            label: self.classes[cell.label].clone(),
-            predicted: self.classes[cell.predicted].clone(),
-            images: cell.images,
-        }
+        self.counts.rows().get(label).map_or(&[], Vec::as_slice)
     }
 
     fn class_row(&self, class: usize) -> ClassRow {

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::ReportError;
-use super::confusion_matrix::{Cell, ConfusionMatrix};
+use super::confusion_matrix::{ConfusedPair, ConfusionMatrix};
 use super::figure::{FigureFiles, write_figure};
 use super::font::{self, Weight};
 use super::legend::{Symbol, draw_heading};
@@ -66,7 +66,7 @@ impl ConfusionPlot {
     /// Lays the figure out.
     pub fn scene(&self) -> Scene {
         let mut scene = Scene::default();
-        let cells: Vec<Cell> = self.matrix.cells().collect();
+        let cells: Vec<ConfusedPair<'_>> = self.matrix.pairs().collect();
         let worst = cells.iter().filter(|cell| !cell.is_right()).map(|cell| cell.share).fold(0.0, f64::max);
         let top = draw_heading(&mut scene, &self.title, &self.subtitle, &legend(worst)) + 12.0;
         let grid = self.grid(top);
@@ -137,7 +137,7 @@ impl ConfusionPlot {
             let count = Text::new(&confusion.images.to_string(), (right, y), LIST_SIZE, Anchor::End, INK);
             let room = right - left - count.width() - 8.0;
             scene.text(Text::new(
-                &pair(&confusion.label, &confusion.predicted, room),
+                &pair(confusion.label, confusion.predicted, room),
                 (left, y),
                 LIST_SIZE,
                 Anchor::Start,
@@ -190,12 +190,12 @@ impl Grid {
     }
 
     /// Draws the cells; the share of the largest confusion is `worst`.
-    fn draw_cells(&self, scene: &mut Scene, cells: &[Cell], worst: f64) {
+    fn draw_cells(&self, scene: &mut Scene, cells: &[ConfusedPair<'_>], worst: f64) {
         let number_size = self.number_size(cells);
         for cell in cells {
             let (colour, full) = if cell.is_right() { (BLUE, 100.0) } else { (VERMILLION, worst) };
             let colour = tint(colour, LEAST_SHADE + (1.0 - LEAST_SHADE) * cell.share / full);
-            let rect = self.rect(cell.label, cell.predicted);
+            let rect = self.rect(cell.at.0, cell.at.1);
             scene.area(rect, colour, 1.0);
             if let Some(size) = number_size {
                 let at = ((rect.left + rect.right) / 2.0, (rect.top + rect.bottom) / 2.0 + 0.36 * size);
@@ -205,7 +205,7 @@ impl Grid {
     }
 
     /// The size at which all numbers fit into their cells; `None` when they would be too small or too many.
-    fn number_size(&self, cells: &[Cell]) -> Option<f64> {
+    fn number_size(&self, cells: &[ConfusedPair<'_>]) -> Option<f64> {
         if self.classes > MOST_NUMBERED {
             return None;
         }

@@ -1,9 +1,8 @@
 //! What can go wrong while a report is made: a value that cannot be drawn, or a file that cannot be written.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::whole_file::write_whole_file;
+use crate::whole_file::{PathError, write_whole_file};
 
 /// A failure to draw or to write a part of a report.
 #[derive(Debug, thiserror::Error)]
@@ -26,14 +25,17 @@ pub enum ReportError {
         /// How many classes there are.
         classes: usize,
     },
-    /// A file cannot be written; the earlier file under that name, if any, is untouched.
-    #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file that should have been written.
-        path: PathBuf,
-        /// The operating system's answer.
-        source: io::Error,
+    /// There are not as many names as classes.
+    #[error("{names} names of classes stand beside counts of {classes} classes")]
+    Classes {
+        /// Names.
+        names: usize,
+        /// Classes that were counted.
+        classes: usize,
     },
+    /// A file cannot be written; the earlier file under that name, if any, is untouched.
+    #[error(transparent)]
+    Write(#[from] PathError),
     /// A row cannot become a line of a CSV file.
     #[error("cannot write row {row} of {}: {source}", path.display())]
     CsvRow {
@@ -56,7 +58,7 @@ pub enum ReportError {
 
 /// Writes a file of the report as a whole.
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    write_whole_file(path, bytes).map_err(|source| ReportError::Write { path: path.to_path_buf(), source })
+    Ok(write_whole_file(path, bytes)?)
 }
 
 /// Checks a latency in milliseconds.

@@ -29,13 +29,13 @@ mod table;
 mod widths_plot;
 
 pub use adaptation_plot::{AdaptationPlot, AdaptedNetwork, CostPoint};
-pub use confusion_matrix::{ClassRow, Confusion, ConfusionMatrix};
+pub use confusion_matrix::{ClassRow, ConfusedPair, ConfusionMatrix};
 pub use confusion_plot::ConfusionPlot;
 pub use csv_file::write_csv;
 pub use error::ReportError;
 pub use figure::{FigureFiles, FigureFormat, write_figure, write_figure_as};
 pub use learning_curves::{CurveEpoch, LearningCurves};
-pub use network_drawing::{DrawnLatency, DrawnLayer, LatencyBasis, NetworkDrawing, Nonlinearity, Operation};
+pub use network_drawing::{DrawnLatency, DrawnLayer, NetworkDrawing, Operation};
 pub use number::fixed;
 pub use pareto_plot::{FrontPoint, ParetoPlot, Point, Reference};
 pub use progress_plot::{ProgressPlot, ProgressTrial};

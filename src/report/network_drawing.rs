@@ -15,6 +15,8 @@ use super::error::{check_latency, check_width};
 use super::legend::{Symbol, draw_heading};
 use super::palette::{INK, SHADE};
 use super::scene::{Anchor, Rect, Scene, Text, WIDTH};
+use crate::latency::RowSource;
+use crate::spec::Activation;
 use columns::Columns;
 
 /// The height that rows share, and each one's at least and at most.
@@ -45,30 +47,6 @@ pub enum Operation {
     Pooling,
 }
 
-/// The activation inside a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nonlinearity {
-    /// `max(x, 0)`.
-    Relu,
-    /// `min(max(x, 0), 6)`.
-    Relu6,
-    /// `x * relu6(x + 3) / 6`.
-    Hswish,
-}
-
-/// What the latency of a layer rests on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LatencyBasis {
-    /// Rows of a table.
-    Rows,
-    /// At least one estimate between rows.
-    Interpolated,
-    /// At least one estimate outside of rows.
-    Extrapolated,
-    /// Rows of other layers, which contain it.
-    OtherLayers,
-}
-
 /// The latency of a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DrawnLatency {
@@ -76,8 +54,8 @@ pub struct DrawnLatency {
     pub ms: f64,
     /// Standard deviation in milliseconds, where one is known.
     pub stddev_ms: Option<f64>,
-    /// What it rests on.
-    pub basis: LatencyBasis,
+    /// The least certain of what it rests on.
+    pub basis: RowSource,
 }
 
 /// One layer, which may be a block of several convolutions.
@@ -94,7 +72,7 @@ pub struct DrawnLayer {
     /// Whether squeeze-excite weighs its channels.
     pub squeeze_excite: bool,
     /// Its activation; `None` is linear.
-    pub nonlinearity: Option<Nonlinearity>,
+    pub nonlinearity: Option<Activation>,
     /// Height and width of its output.
     pub map: [u32; 2],
     /// Multiply-adds.
@@ -179,8 +157,8 @@ impl NetworkDrawing {
         let signs = [
             (any(|layer| layer.expanded.is_some()), Symbol::Expanded, "expanded above output channels"),
             (any(|layer| layer.squeeze_excite), Symbol::SqueezeExcite, "squeeze-excite"),
-            (rests_on(LatencyBasis::Interpolated), Symbol::Interpolated, "interpolated latency"),
-            (rests_on(LatencyBasis::Extrapolated), Symbol::Extrapolated, "extrapolated latency"),
+            (rests_on(RowSource::Interpolated), Symbol::Interpolated, "interpolated latency"),
+            (rests_on(RowSource::Extrapolated), Symbol::Extrapolated, "extrapolated latency"),
         ];
         let signs = signs.into_iter().filter(|(shown, ..)| *shown);
         (0..)

@@ -13,7 +13,8 @@ use super::inputs::Inputs;
 use crate::differences::differences;
 use crate::journal::{self, JournalError};
 use crate::spec::ArchId;
-use crate::whole_file::{remove_unfinished, write_whole_file};
+use crate::text_file::json_text;
+use crate::whole_file::{PathError, remove_unfinished, write_whole_file};
 
 /// Version of the layout. Folders of others are refused:
 /// 1 had no kind, no copies of its inputs, and the report of a training in `report/`.
@@ -29,15 +30,8 @@ pub(super) const RESULTS: &str = "results";
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     /// Reading or writing failed.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// `read`, `write` or `clean`.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The operating system's reason.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] PathError),
     /// Another process works in it.
     #[error("{} is in use by another process; wait for it or choose another --out", path.display())]
     Locked {
@@ -120,11 +114,10 @@ fn first_format() -> u32 {
 /// # Errors
 /// If it is there and cannot be read.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FolderError> {
-    let failed = |source| FolderError::Io { action: "read", path: path.to_owned(), source };
     match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| failed(e.into())),
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes).map_err(PathError::on("read", path))?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(PathError::on("read", path)(error).into()),
     }
 }
 
@@ -233,7 +226,7 @@ impl RunReader {
     /// If it cannot be read.
     pub fn text(&self, name: &str) -> Result<String, FolderError> {
         let path = self.file(name);
-        std::fs::read_to_string(&path).map_err(|source| FolderError::Io { action: "read", path, source })
+        Ok(std::fs::read_to_string(&path).map_err(PathError::on("read", &path))?)
     }
 
     /// A file of the run; `name` may contain folders.
@@ -256,8 +249,7 @@ impl RunReader {
     /// # Errors
     /// If it cannot be written.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
-        let path = self.file(name);
-        write_whole_file(&path, bytes).map_err(|source| FolderError::Io { action: "write", path, source })
+        Ok(write_whole_file(&self.file(name), bytes)?)
     }
 
     /// Writes a JSON file of the run for people to read, as [`Self::write`].
@@ -265,15 +257,12 @@ impl RunReader {
     /// # Errors
     /// If it cannot be written.
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), FolderError> {
-        let mut text = serde_json::to_string_pretty(value).expect("records are plain data with text keys");
-        text.push('\n');
-        self.write(name, text.as_bytes())
+        self.write(name, json_text(value).as_bytes())
     }
 
     /// A file that does not hold what it should.
     pub fn unreadable(&self, name: &str, reason: impl ToString) -> FolderError {
-        let source = io::Error::new(io::ErrorKind::InvalidData, reason.to_string());
-        FolderError::Io { action: "read", path: self.file(name), source }
+        PathError::on("read", &self.file(name))(reason.to_string()).into()
     }
 }
 
@@ -309,11 +298,7 @@ impl RunFolder {
         if path.join(OPTIONS).exists() && path.join(MANIFEST).exists() {
             let folder = Self { reader: RunReader::open(path)?, _lock: lock };
             folder.check_same_run(kind, &options, inputs)?;
-            remove_unfinished(path, &path.join(RESULTS)).map_err(|source| FolderError::Io {
-                action: "clean",
-                path: path.to_owned(),
-                source,
-            })?;
+            remove_unfinished(path, &path.join(RESULTS))?;
             return Ok(folder);
         }
         let manifest = Manifest::new(kind, inputs, command);
@@ -346,19 +331,18 @@ impl RunFolder {
 
 /// Takes the folder for this process. A folder with other things in it is left alone.
 fn lock(path: &Path) -> Result<File, FolderError> {
-    let io = |action, source| FolderError::Io { action, path: path.to_owned(), source };
     if path.is_dir() && !path.join(".lock").exists() {
-        let mut entries = std::fs::read_dir(path).map_err(|e| io("read", e))?;
+        let mut entries = std::fs::read_dir(path).map_err(PathError::on("read", path))?;
         if entries.next().is_some() {
             return Err(FolderError::NotARun { path: path.to_owned() });
         }
     }
-    std::fs::create_dir_all(path).map_err(|e| io("write", e))?;
-    let file = File::create(path.join(".lock")).map_err(|e| io("write", e))?;
+    std::fs::create_dir_all(path).map_err(PathError::on("write", path))?;
+    let file = File::create(path.join(".lock")).map_err(PathError::on("write", path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(FolderError::Locked { path: path.to_owned() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(io("write", error)),
+        Err(std::fs::TryLockError::Error(error)) => Err(PathError::on("write", path)(error).into()),
     }
 }
 

@@ -29,7 +29,7 @@ impl SearchSpace {
             padding: self.padding,
             batch_norm: self.batch_norm,
             dropout: self.dropout,
-            stem: stem.unwrap_or(BlockSpec::Pool),
+            stem: stem.expect("the stem is a stage of one block"),
             blocks,
             head: self.head.iter().map(|part| part.pick(genotype)).collect(),
         }

@@ -6,9 +6,9 @@ use toml::Spanned;
 
 use super::decision::{Choices, Decision, Dimension};
 use super::layout::{BlockChoices, HeadPart, SearchSpace, Stage, StageKind};
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 use crate::spec::notation::MAX_CHANNELS;
-use crate::spec::source::{Source, no_dropout, no_dropout_value, rgb, rgb_value};
+use crate::spec::source::{no_dropout, no_dropout_value, rgb, rgb_value};
 use crate::spec::{Activation, BatchNormSpec, Padding};
 
 /// Most choices of one decision: a genotype stores an index in a byte.
@@ -138,7 +138,7 @@ impl SearchSpace {
             FileError::from_toml(file, text, &error)
                 .with_remedy("choices are lists such as kernel = [3, 5]; docs/formats.md describes the file")
         })?;
-        Builder { source: Source::new(file, text), decisions: Vec::new() }.space(&raw)
+        Builder { source: Source { file, text }, decisions: Vec::new() }.space(&raw)
     }
 }
 
@@ -302,8 +302,8 @@ impl Builder<'_> {
             None => None,
         };
         let depth = self.numbers(&stage.depth, &place, Dimension::Depth, 1..=64)?;
-        let deepest = depth.values.iter().copied().max().unwrap_or(1) as usize;
-        let shallowest = depth.values.iter().copied().min().unwrap_or(1) as usize;
+        let deepest = *depth.values.iter().max().expect("choices are never empty") as usize;
+        let shallowest = *depth.values.iter().min().expect("choices are never empty") as usize;
         let mut blocks: Vec<BlockChoices> = Vec::with_capacity(deepest);
         for block in 0..deepest {
             let optional = (block >= shallowest).then_some((index, block));

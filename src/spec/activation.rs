@@ -1,11 +1,12 @@
 //! The activations a block may use, and their names in files.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+
+use crate::word_list::word_list;
 
 /// Non-linearity after a batch norm or a hidden linear layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
 pub enum Activation {
     /// `max(x, 0)`.
     Relu,
@@ -15,21 +16,4 @@ pub enum Activation {
     Hswish,
 }
 
-impl Activation {
-    /// Every activation, in the order of their names in error texts.
-    pub const ALL: [Self; 3] = [Self::Relu, Self::Relu6, Self::Hswish];
-
-    /// The name in network files and latency tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Relu => "relu",
-            Self::Relu6 => "relu6",
-            Self::Hswish => "hswish",
-        }
-    }
-
-    /// The activation of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|a| a.name() == name)
-    }
-}
+word_list!(Activation, "activation", [Relu = "relu", Relu6 = "relu6", Hswish = "hswish"]);

@@ -8,12 +8,13 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use super::block::BlockSpec;
-use super::source::{Source, no_dropout, no_dropout_value, rgb, rgb_value};
-use crate::diagnostic::FileError;
+use super::source::{no_dropout, no_dropout_value, rgb, rgb_value};
+use crate::diagnostic::{FileError, Source};
+use crate::word_list::word_list;
 
 /// Where the zeros go that keep a convolution's output at `ceil(input / stride)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(rename_all = "lowercase")]
 pub enum Padding {
     /// TensorFlow's SAME: the odd zero lies at the bottom and right.
     Same,
@@ -21,15 +22,7 @@ pub enum Padding {
     Symmetric,
 }
 
-impl Padding {
-    /// The name in network files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Same => "same",
-            Self::Symmetric => "symmetric",
-        }
-    }
-}
+word_list!(Padding, "padding", [Same = "same", Symmetric = "symmetric"]);
 
 /// Constants of every batch norm of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -72,8 +65,27 @@ pub struct NetworkSpec {
 
 /// Identity of a network: the hash of its canonical text, without the name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct ArchId(String);
+
+impl TryFrom<String> for ArchId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        if text.len() == 16 && text.chars().all(is_digit) {
+            Ok(Self(text))
+        } else {
+            Err(format!("`{text}` is no identity of a network, which has 16 hexadecimal digits"))
+        }
+    }
+}
+
+impl From<ArchId> for String {
+    fn from(id: ArchId) -> Self {
+        id.0
+    }
+}
 
 impl ArchId {
     /// The 16 hexadecimal digits.
@@ -83,7 +95,7 @@ impl ArchId {
 
     /// The identity as a number.
     pub fn as_u64(&self) -> u64 {
-        u64::from_str_radix(&self.0, 16).unwrap_or_default()
+        u64::from_str_radix(&self.0, 16).expect("16 hexadecimal digits, which reading checks")
     }
 }
 
@@ -215,7 +227,7 @@ pub struct NetworkFile {
 
 impl NetworkFile {
     fn check(&self, file: &str, text: &str) -> Result<NetworkSpec, FileError> {
-        let source = Source::new(file, text);
+        let source = Source { file, text };
         let stem = block(&source, &self.stem)?;
         if !matches!(stem, BlockSpec::Conv(_)) {
             return Err(source.error(self.stem.span(), "the stem must be a `conv` block"));

@@ -11,6 +11,7 @@ use std::str::FromStr;
 
 use super::Activation;
 use super::block::{BlockSpec, Conv, DepthwiseSeparable, InvertedResidual, Linear, Shortcut};
+use crate::word_list::WordList as _;
 
 /// Largest channel count a block may have; far above any real network, low
 /// enough that no product of shapes overflows.
@@ -186,8 +187,8 @@ impl<'a> Words<'a> {
     }
 
     fn activation(&mut self) -> Option<Activation> {
-        let index = self.rest.iter().position(|(_, word)| Activation::from_name(word).is_some())?;
-        Activation::from_name(self.rest.remove(index).1)
+        let index = self.rest.iter().position(|(_, word)| Activation::of_word(word).is_some())?;
+        Activation::of_word(self.rest.remove(index).1)
     }
 
     fn required_activation(&mut self) -> Result<Activation, NotationError> {

@@ -5,30 +5,9 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::BatchNormSpec;
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 
-/// The text of a TOML file under check.
-pub(crate) struct Source<'a> {
-    file: &'a str,
-    text: &'a str,
-}
-
-impl<'a> Source<'a> {
-    /// The content `text` of the file named `file`.
-    pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
-        Self { file, text }
-    }
-
-    /// A mistake at a place of the file.
-    pub(crate) fn error(&self, span: Range<usize>, message: impl Into<String>) -> FileError {
-        FileError::at(self.file, self.text, span, message)
-    }
-
-    /// A mistake at the end of the file: something is missing.
-    pub(crate) fn error_at_end(&self, message: impl Into<String>) -> FileError {
-        self.error(self.text.len()..self.text.len(), message)
-    }
-
+impl Source<'_> {
     /// A number that must lie in `range`.
     pub(crate) fn in_range(
         &self,

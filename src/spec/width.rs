@@ -1,15 +1,12 @@
 //! Width multipliers: how a factor alpha turns one network into a thinner or
 //! wider one of the same structure.
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::block::{Conv, InvertedResidual, Linear};
 use super::{BlockSpec, DepthwiseSeparable, NetworkSpec, make_divisible, squeeze_width};
+use crate::word_list::word_list;
 
 /// Which published rounding rule a width multiplier follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WidthRule {
     /// The released TensorFlow code: hidden channels are the *rounded* input
     /// times the block's expansion ratio; a hidden linear layer is not scaled
@@ -23,26 +20,7 @@ pub enum WidthRule {
     Torchvision,
 }
 
-impl fmt::Display for WidthRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Reference => "reference",
-            Self::Torchvision => "torchvision",
-        })
-    }
-}
-
-impl FromStr for WidthRule {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "reference" => Ok(Self::Reference),
-            "torchvision" => Ok(Self::Torchvision),
-            other => Err(format!("unknown width rule `{other}`; use reference or torchvision")),
-        }
-    }
-}
+word_list!(WidthRule, "width rule", [Reference = "reference", Torchvision = "torchvision"]);
 
 /// Channels before and after scaling, at one point of the network.
 #[derive(Clone, Copy)]

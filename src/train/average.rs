@@ -59,13 +59,13 @@ impl Average {
         Ok(())
     }
 
-    /// The averages by the path of their tensor, with its shape.
-    pub(super) fn tensors(&self) -> impl Iterator<Item = (&str, &[usize], &[f32])> {
-        self.tensors.iter().map(|tensor| (tensor.path.as_str(), tensor.var.dims(), tensor.values.as_slice()))
+    /// The averages by the path of their tensor.
+    pub(super) fn tensors(&self) -> impl Iterator<Item = (&str, &Vec<f32>)> {
+        self.tensors.iter().map(|tensor| (tensor.path.as_str(), &tensor.values))
     }
 
-    /// The values of [`Self::tensors`] in the same order, to change them.
-    pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut Vec<f32>> {
-        self.tensors.iter_mut().map(|tensor| &mut tensor.values)
+    /// [`Self::tensors`], to change their values.
+    pub(super) fn tensors_mut(&mut self) -> impl Iterator<Item = (&str, &mut Vec<f32>)> {
+        self.tensors.iter_mut().map(|tensor| (tensor.path.as_str(), &mut tensor.values))
     }
 }

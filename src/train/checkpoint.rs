@@ -4,18 +4,15 @@
 //! `average.<path>`. The metadata hold one JSON text under `checkpoint`: the format's version, what the training is
 //! of (see [`save_checkpoint`]), and the epochs so far. A training that is restored goes on to the same bytes.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{History, TrainError, Trainer};
+use super::{History, TrainError, Trainer, TrainingState};
 use crate::differences::differences;
-use crate::nn::ops;
-use crate::whole_file::write_whole_file;
+use crate::nn::{FileTensor, TensorFile, tensor_file_bytes};
+use crate::whole_file::{PathError, write_whole_file};
 
 /// Version of the format.
 const FORMAT: u32 = 1;
@@ -26,15 +23,8 @@ const HEADER: &str = "checkpoint";
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// Reading or writing failed.
-    #[error("cannot {action} {}: {reason}", path.display())]
-    File {
-        /// `read` or `write`.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    #[error(transparent)]
+    File(#[from] PathError),
     /// It is no checkpoint, or a part of it is missing.
     #[error("{} is no checkpoint of this program: {reason}; delete it to train from the start", path.display())]
     Damaged {
@@ -76,13 +66,28 @@ pub fn save_checkpoint(
     identity: &Value,
     history: &History,
 ) -> Result<(), CheckpointError> {
-    let failed = |reason: String| CheckpointError::File { action: "write", path: path.to_owned(), reason };
     let header = Header { format: FORMAT, identity: identity.clone(), epochs: history.clone() };
-    let header = serde_json::to_string(&header).map_err(|e| failed(e.to_string()))?;
-    let metadata = HashMap::from([(HEADER.to_owned(), header)]);
-    let bytes =
-        safetensors::serialize(tensors(trainer)?, Some(metadata)).map_err(|e| failed(e.to_string()))?;
-    write_whole_file(path, &bytes).map_err(|e| failed(e.to_string()))
+    let header = serde_json::to_string(&header).expect("plain data with text keys");
+    let state = trainer.state()?;
+    let shapes = shapes(trainer, &state);
+    let values = state.parts.into_values().flat_map(|part| part.into_values());
+    let tensors = shapes.into_iter().zip(values);
+    let tensors = tensors.map(|((name, shape), values)| (name, FileTensor { shape, values }));
+    let bytes = tensor_file_bytes(tensors, Some((HEADER, header))).map_err(PathError::on("write", path))?;
+    Ok(write_whole_file(path, &bytes)?)
+}
+
+/// Name and shape of each tensor of a state, in its order. All parts have the shapes of the network.
+fn shapes(trainer: &Trainer<'_>, state: &TrainingState) -> Vec<(String, Vec<usize>)> {
+    let parameters = trainer.network().parameters();
+    let of_part = |(part, values): (&String, &crate::graph::Values)| {
+        let shape = |path: &String| {
+            let tensor = parameters.get(path).expect("the state is that of the trainer's network");
+            (format!("{part}.{path}"), tensor.dims().to_vec())
+        };
+        values.keys().map(shape).collect::<Vec<_>>()
+    };
+    state.parts.iter().flat_map(of_part).collect()
 }
 
 /// Puts a training that has not begun into the state of the checkpoint at `path`. Returns its epochs.
@@ -96,26 +101,21 @@ pub fn load_checkpoint(
     identity: &Value,
 ) -> Result<History, CheckpointError> {
     let damaged = |reason: String| CheckpointError::Damaged { path: path.to_owned(), reason };
-    let bytes = std::fs::read(path).map_err(|e| CheckpointError::File {
-        action: "read",
-        path: path.to_owned(),
-        reason: e.to_string(),
-    })?;
-    let header = read_header(&bytes).map_err(damaged)?;
+    let bytes = std::fs::read(path).map_err(PathError::on("read", path))?;
+    let file = TensorFile::parse_own(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let header = read_header(&file).map_err(damaged)?;
     let differences = differences(&header.identity, identity);
     if !differences.is_empty() {
         let differences = differences.join("; ");
         return Err(CheckpointError::OtherTraining { path: path.to_owned(), differences });
     }
-    let mut stored = Stored::read(&bytes).map_err(damaged)?;
-    let mut values = Vec::new();
-    for (name, tensor) in tensors(trainer)? {
-        values.push(stored.take(&name, &tensor.shape).map_err(damaged)?);
+    let mut state = trainer.state()?;
+    let values = file.into_values(shapes(trainer, &state), "training").map_err(damaged)?;
+    let places = state.parts.values_mut().flat_map(|part| part.values_mut());
+    for (place, values) in places.zip(values) {
+        *place = values;
     }
-    if let Some(name) = stored.0.keys().next() {
-        return Err(damaged(format!("`{name}` is no tensor of this training")));
-    }
-    restore(trainer, values)?;
+    trainer.restore(&state)?;
     trainer.epochs_done = header.epochs.0.last().map_or(0, |record| record.epoch);
     Ok(header.epochs)
 }
@@ -125,108 +125,17 @@ pub fn load_checkpoint(
 /// # Errors
 /// If the file cannot be read, or is no checkpoint.
 pub fn checkpoint_history(path: &Path) -> Result<History, CheckpointError> {
-    let failed = |reason: String| CheckpointError::File { action: "read", path: path.to_owned(), reason };
-    let bytes = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
     let damaged = |reason: String| CheckpointError::Damaged { path: path.to_owned(), reason };
-    Ok(read_header(&bytes).map_err(damaged)?.epochs)
+    let bytes = std::fs::read(path).map_err(PathError::on("read", path))?;
+    let file = TensorFile::parse_own(&bytes).map_err(|error| damaged(error.to_string()))?;
+    Ok(read_header(&file).map_err(damaged)?.epochs)
 }
 
-fn read_header(bytes: &[u8]) -> Result<Header, String> {
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
-    let text = metadata.metadata().as_ref().and_then(|entries| entries.get(HEADER));
-    let text = text.ok_or_else(|| format!("its metadata have no `{HEADER}`"))?;
-    let header: Header = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    if header.format == FORMAT {
-        return Ok(header);
-    }
-    Err(format!("it has format {}, not {FORMAT}", header.format))
-}
-
-/// A tensor on its way into a file.
-struct Saved {
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
-}
-
-impl Saved {
-    fn new(shape: &[usize], values: &[f32]) -> Self {
-        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Self { shape: shape.to_owned(), bytes }
-    }
-}
-
-impl View for Saved {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-/// All tensors of a training: of the network, then of the optimizer, then the averages.
-fn tensors(trainer: &Trainer<'_>) -> Result<Vec<(String, Saved)>, CheckpointError> {
-    let mut saved = Vec::new();
-    for (path, info) in trainer.network().parameters().iter() {
-        let values = info.var.flatten_all().and_then(|t| t.to_vec1::<f32>()).map_err(TrainError::from)?;
-        saved.push((format!("network.{path}"), Saved::new(info.var.dims(), &values)));
-    }
-    for (name, shape, values) in trainer.optimizer.moments() {
-        saved.push((format!("optimizer.{name}"), Saved::new(shape, values)));
-    }
-    for (path, shape, values) in trainer.average.iter().flat_map(|average| average.tensors()) {
-        saved.push((format!("average.{path}"), Saved::new(shape, values)));
-    }
-    Ok(saved)
-}
-
-/// Writes values in the order of [`tensors`], each of its tensor's length.
-fn restore(trainer: &mut Trainer<'_>, values: Vec<Vec<f32>>) -> Result<(), CheckpointError> {
-    let mut values = values.into_iter();
-    for ((_, info), new) in trainer.network().parameters().iter().zip(&mut values) {
-        ops::update(&info.var, |values| values.copy_from_slice(&new)).map_err(TrainError::from)?;
-    }
-    for (moment, new) in trainer.optimizer.moments_mut().zip(&mut values) {
-        *moment = new;
-    }
-    let averages = trainer.average.iter_mut().flat_map(|average| average.values_mut());
-    for (average, new) in averages.zip(values) {
-        *average = new;
-    }
-    Ok(())
-}
-
-/// The tensors of a file that have not been taken yet.
-struct Stored(BTreeMap<String, (Vec<usize>, Vec<f32>)>);
-
-impl Stored {
-    fn read(bytes: &[u8]) -> Result<Self, String> {
-        let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
-        let mut stored = BTreeMap::new();
-        for (name, tensor) in file.tensors() {
-            if tensor.dtype() != Dtype::F32 {
-                return Err(format!("`{name}` holds {:?}, not F32", tensor.dtype()));
-            }
-            let numbers = tensor.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-            stored.insert(name, (tensor.shape().to_owned(), numbers.collect()));
-        }
-        Ok(Self(stored))
-    }
-
-    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, String> {
-        match self.0.remove(name) {
-            Some((found, values)) if found == shape => Ok(values),
-            Some((found, _)) => Err(format!("`{name}` is {found:?}, not {shape:?}")),
-            None => Err(format!("`{name}` is missing")),
-        }
+/// The header, if it is of a format that is read.
+fn read_header(file: &TensorFile) -> Result<Header, String> {
+    let header: Header = file.header(HEADER).map_err(|error| error.to_string())?;
+    match header.format {
+        FORMAT => Ok(header),
+        other => Err(format!("it has format {other}, not {FORMAT}")),
     }
 }

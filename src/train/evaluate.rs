@@ -1,7 +1,7 @@
 //! Scoring a network on images it was not trained on.
 
-use super::confusion::{Confusion, most_likely};
 use super::{Control, TrainError};
+use crate::confusion::{Confusion, most_likely};
 use crate::data::{Batch, Loader};
 use crate::kernels::cross_entropy::{Targets, loss};
 use crate::nn::{Engine, Mode, Network};
@@ -67,7 +67,7 @@ pub(super) fn evaluate_with(
         loss_sum += batch.len() as f64 * loss(logits, Targets::hard(&batch.labels), classes)?;
         for (logits, &label) in logits.chunks_exact(classes).zip(&batch.labels) {
             let predicted = most_likely(logits);
-            confusion.count(label as usize, predicted);
+            confusion.count(label as usize, predicted, 1);
             predictions.push(predicted as u32);
         }
     }

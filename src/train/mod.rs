@@ -6,7 +6,6 @@
 mod average;
 mod checkpoint;
 mod clip;
-mod confusion;
 mod control;
 mod error;
 mod evaluate;
@@ -23,8 +22,8 @@ mod shipped;
 mod state;
 mod trainer;
 
+pub use crate::confusion::{Confusion, most_likely};
 pub use checkpoint::{CheckpointError, checkpoint_history, load_checkpoint, save_checkpoint};
-pub use confusion::{Confusion, most_likely};
 pub use control::{Control, EpochReport, StepReport};
 pub use error::TrainError;
 pub use evaluate::{Evaluation, Score, evaluate};

@@ -1,8 +1,8 @@
 //! What training minimises: the cross-entropy of a batch with its targets, and of a teacher's view of it.
 
-use super::confusion::most_likely;
 use super::recipe::{Distillation, Recipe};
 use super::{Score, TrainError};
+use crate::confusion::most_likely;
 use crate::data::Batch;
 use crate::kernels::cross_entropy::{Partner, Targets, Teacher, loss_and_gradient};
 use crate::nn::{Engine, Mode, Network};

@@ -69,20 +69,22 @@ impl Optimizer {
         Ok(())
     }
 
-    /// The moments by name (`velocity.blocks.3.expand.weight`), with the shape of their tensor.
-    pub(super) fn moments(&self) -> impl Iterator<Item = (String, &[usize], &[f32])> {
+    /// The moments: their name (`velocity`), the path of their tensor, and the values.
+    pub(super) fn moments(&self) -> impl Iterator<Item = (&'static str, &str, &Vec<f32>)> {
         let names = moments_of(self.kind);
         self.slots.iter().flat_map(move |slot| {
             let named = names.iter().zip(&slot.moments);
-            named.map(|((name, _), values)| {
-                (format!("{name}.{}", slot.path), slot.var.dims(), values.as_slice())
-            })
+            named.map(|(&(name, _), values)| (name, slot.path.as_str(), values))
         })
     }
 
-    /// The values of [`Self::moments`] in the same order, to change them.
-    pub(super) fn moments_mut(&mut self) -> impl Iterator<Item = &mut Vec<f32>> {
-        self.slots.iter_mut().flat_map(|slot| &mut slot.moments)
+    /// [`Self::moments`], to change their values.
+    pub(super) fn moments_mut(&mut self) -> impl Iterator<Item = (&'static str, &str, &mut Vec<f32>)> {
+        let names = moments_of(self.kind);
+        self.slots.iter_mut().flat_map(move |slot| {
+            let (path, named) = (slot.path.as_str(), names.iter().zip(&mut slot.moments));
+            named.map(move |(&(name, _), values)| (name, path, values))
+        })
     }
 }
 
@@ -119,6 +121,7 @@ impl Rule {
                 update::rmsprop(parameter, square, velocity, gradient, step);
             }
             (OptimizerKind::Adamw { beta1, beta2, eps }, [first, second]) => {
+                // Far before that many steps the bias of both moments is gone.
                 let step = u32::try_from(self.number).unwrap_or(u32::MAX);
                 let step = AdamW { learning_rate: rate, beta1, beta2, eps, weight_decay: decay, step };
                 update::adamw(parameter, first, second, gradient, step);

@@ -10,8 +10,7 @@ use toml::Spanned;
 use super::recipe::{Distillation, OptimizerKind, Recipe};
 use super::schedule::{Decay, Schedule};
 use crate::data::Augment;
-use crate::diagnostic::FileError;
-use crate::spec::source::Source;
+use crate::diagnostic::{FileError, Source};
 
 /// A recipe file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -125,7 +124,7 @@ impl Recipe {
     pub fn from_toml(file: &str, text: &str) -> Result<Self, FileError> {
         let raw: RecipeFile =
             toml::from_str(text).map_err(|error| FileError::from_toml(file, text, &error))?;
-        raw.check(&Source::new(file, text))
+        raw.check(&Source { file, text })
     }
 }
 
@@ -141,7 +140,7 @@ impl RecipeFile {
         };
         Ok(Recipe {
             epochs: source.in_range(&self.epochs, "epochs", 1..100_001)?,
-            batch: NonZeroUsize::new(batch as usize).unwrap_or(NonZeroUsize::MIN),
+            batch: NonZeroUsize::new(batch as usize).expect("its range begins at 1"),
             weight_decay: optional("weight_decay", &self.weight_decay, SHARE)?.unwrap_or(0.0),
             label_smoothing: optional("label_smoothing", &self.label_smoothing, SHARE)?.unwrap_or(0.0),
             dropout: optional("dropout", &self.dropout, SHARE)?,

@@ -6,20 +6,23 @@ use super::{TrainError, Trainer};
 use crate::graph::Values;
 use crate::nn::ops;
 
-/// What decides how a training goes on, without its place in the schedule.
+/// What decides how a training goes on, without its place in the schedule: what checkpoints hold, and what surgery works
+/// on.
 ///
 /// The parts are `network` (weights and batch-norm statistics), `optimizer.<moment>` for each moment of the update
 /// rule, and `average` where the recipe keeps one. Each holds values by the path of the network's tensors and of their
 /// shapes, so that what is done to the weights can be done to all.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TrainingState {
-    /// The parts by name.
+    /// The parts by name, the network always among them.
     pub parts: BTreeMap<String, Values>,
 }
 
 impl TrainingState {
     /// The part that holds the network.
     pub const NETWORK: &'static str = "network";
+    /// What the names of the parts begin with that hold moments.
+    pub const MOMENTS: &'static str = "optimizer.";
     const AVERAGE: &'static str = "average";
 
     /// A training that begins from these weights.
@@ -28,10 +31,16 @@ impl TrainingState {
     }
 
     /// Weights and batch-norm statistics.
+    ///
+    /// # Panics
+    /// If the part was taken out.
     pub fn network(&self) -> &Values {
-        static NONE: Values = Values::new();
-        self.parts.get(Self::NETWORK).unwrap_or(&NONE)
+        self.parts.get(Self::NETWORK).expect("every state is made with a network")
     }
+}
+
+fn moment_part(moment: &str) -> String {
+    format!("{}{moment}", TrainingState::MOMENTS)
 }
 
 impl Trainer<'_> {
@@ -41,52 +50,45 @@ impl Trainer<'_> {
     /// If a tensor cannot be read.
     pub fn state(&self) -> Result<TrainingState, TrainError> {
         let mut state = TrainingState::of_network(self.network().parameters().values()?);
-        for (name, _, values) in self.optimizer.moments() {
-            let (moment, path) = name.split_once('.').unwrap_or((&name, ""));
-            let part = state.parts.entry(format!("optimizer.{moment}")).or_default();
-            part.insert(path.to_owned(), values.to_vec());
+        for (moment, path, values) in self.optimizer.moments() {
+            let part = state.parts.entry(moment_part(moment)).or_default();
+            part.insert(path.to_owned(), values.clone());
         }
-        for (path, _, values) in self.average.iter().flat_map(|average| average.tensors()) {
+        for (path, values) in self.average.iter().flat_map(|average| average.tensors()) {
             let part = state.parts.entry(TrainingState::AVERAGE.to_owned()).or_default();
-            part.insert(path.to_owned(), values.to_vec());
+            part.insert(path.to_owned(), values.clone());
         }
         Ok(state)
     }
 
-    /// Goes on from a state. What the state lacks stays as it is: moments and averages of a training that begins.
+    /// Goes on from a state. Parts that the state lacks stay as they are: moments and averages of a training that
+    /// begins.
     ///
     /// # Errors
-    /// If a value is of another size than its tensor.
+    /// If a part lacks a tensor, or a tensor is of another size.
     pub fn restore(&mut self, state: &TrainingState) -> Result<(), TrainError> {
-        let find = |part: &str, path: &str| state.parts.get(part).and_then(|values| values.get(path));
-        let other_size =
-            |path: &str| candle_core::Error::Msg(format!("the state of `{path}` has another size"));
         for (path, info) in self.network().parameters().iter() {
-            let Some(new) = find(TrainingState::NETWORK, path) else { continue };
-            if new.len() != info.var.elem_count() {
-                return Err(other_size(path).into());
-            }
+            let new = of_size(state.network(), path, info.var.elem_count())?;
             ops::update(&info.var, |values| values.copy_from_slice(new))?;
         }
-        let names: Vec<String> = self.optimizer.moments().map(|(name, _, _)| name).collect();
-        for (name, moment) in names.iter().zip(self.optimizer.moments_mut()) {
-            let (kind, path) = name.split_once('.').unwrap_or((name, ""));
-            let Some(new) = find(&format!("optimizer.{kind}"), path) else { continue };
-            if new.len() != moment.len() {
-                return Err(other_size(path).into());
+        for (moment, path, values) in self.optimizer.moments_mut() {
+            if let Some(part) = state.parts.get(&moment_part(moment)) {
+                let new = of_size(part, path, values.len())?;
+                values.copy_from_slice(new);
             }
-            moment.clone_from(new);
         }
-        if let Some(average) = &mut self.average {
-            let paths: Vec<String> = average.tensors().map(|(path, _, _)| path.to_owned()).collect();
-            for (path, values) in paths.iter().zip(average.values_mut()) {
-                let Some(new) = find(TrainingState::AVERAGE, path) else { continue };
-                if new.len() != values.len() {
-                    return Err(other_size(path).into());
-                }
-                values.clone_from(new);
+        for (path, values) in self.average.iter_mut().flat_map(|average| average.tensors_mut()) {
+            if let Some(part) = state.parts.get(TrainingState::AVERAGE) {
+                let new = of_size(part, path, values.len())?;
+                values.copy_from_slice(new);
             }
         }
         Ok(())
     }
+}
+
+fn of_size<'a>(part: &'a Values, path: &str, size: usize) -> Result<&'a [f32], TrainError> {
+    let found = part.get(path).filter(|values| values.len() == size);
+    let missing = || candle_core::Error::Msg(format!("the state has no `{path}` of {size} values"));
+    Ok(found.ok_or_else(missing)?)
 }

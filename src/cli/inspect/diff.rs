@@ -10,6 +10,7 @@ use super::network::{LayerReport, NetworkReport, millions, report};
 use super::target::target;
 use crate::cli::output::print;
 use crate::report::{Align, Table};
+use crate::text_file::json_text;
 
 /// Two networks with their layers side by side.
 #[derive(Debug, Serialize)]
@@ -62,7 +63,7 @@ pub(super) fn inspect(args: &InspectArgs, before: &str, after: &str) -> Result<(
     let target = target(args)?;
     let diff = diff(&report(args, before, target.as_ref())?, &report(args, after, target.as_ref())?);
     if args.json {
-        print(format_args!("{}\n", serde_json::to_string_pretty(&diff).unwrap_or_default()));
+        print(json_text(&diff));
     } else {
         print(text(&diff));
     }

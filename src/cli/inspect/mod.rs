@@ -6,11 +6,14 @@ mod space;
 mod svg;
 mod target;
 
+use std::path::PathBuf;
+
 use clap::Parser;
 
 use super::exit::finish;
 use super::{Exit, NetworkArgs};
 use crate::latency::Confidence;
+use crate::report::FigureFormat;
 
 /// Show a network layer by layer, what changed between two, or the decisions of a
 /// search space.
@@ -50,7 +53,7 @@ pub struct InspectArgs {
     confidence: Option<Confidence>,
     /// Draw the network into this file as well, layer by layer (.svg or .png)
     #[arg(long, value_name = "FILE", value_parser = svg::figure_file, conflicts_with_all = ["space", "diff"])]
-    svg: Option<svg::FigureFile>,
+    svg: Option<(PathBuf, FigureFormat)>,
     /// Print JSON
     #[arg(long)]
     json: bool,

@@ -10,6 +10,7 @@ use crate::graph::{BlockSpan, Cost, LayerGraph};
 use crate::latency::{Prediction, RowSource, SpanLatency, UnitLatency};
 use crate::report::{Align, Table, fixed};
 use crate::spec::{BlockSpec, NetworkSpec};
+use crate::text_file::json_text;
 
 /// A network with its costs, as printed.
 #[derive(Debug, Serialize)]
@@ -73,11 +74,11 @@ fn as_notation<S: Serializer>(block: &BlockSpec, serializer: S) -> Result<S::Ok,
 pub(super) fn inspect(args: &InspectArgs, name: &str) -> Result<(), Report> {
     let target = target(args)?;
     let report = report(args, name, target.as_ref())?;
-    if let Some(file) = &args.svg {
-        svg::write(&report, file)?;
+    if let Some((path, format)) = &args.svg {
+        svg::write(&report, path, *format)?;
     }
     if args.json {
-        print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
+        print(json_text(&report));
     } else {
         print(network_text(&report, target.as_ref()));
     }

@@ -9,6 +9,7 @@ use crate::cli::output::print;
 use crate::report::{Align, Table};
 use crate::run::search::LatencyProblem;
 use crate::space::{self, Decision, SearchSpace};
+use crate::text_file::json_text;
 
 /// A search space, as printed.
 #[derive(Debug, Serialize)]
@@ -39,7 +40,7 @@ pub(super) fn inspect(args: &InspectArgs, name: &str) -> Result<(), Report> {
     let bound = target.as_ref().zip(smallest).and_then(|(target, ms)| target.bound(ms));
     let report = space_report(&space, smallest, bound);
     if args.json {
-        print(format_args!("{}\n", serde_json::to_string_pretty(&report).unwrap_or_default()));
+        print(json_text(&report));
     } else {
         print(space_text(&report, target.as_ref()));
     }

@@ -2,70 +2,51 @@
 
 use std::path::{Path, PathBuf};
 
-use miette::{Diagnostic, Report};
+use miette::{IntoDiagnostic, Report, miette};
 
 use super::network::{LayerReport, NetworkReport, millions};
 use super::target::BoundReport;
 use crate::latency::{RowSource, at_most};
 use crate::report::{
-    DrawnLatency, DrawnLayer, FigureFormat, LatencyBasis, NetworkDrawing, Nonlinearity, Operation,
-    ReportError, write_figure_as,
+    DrawnLatency, DrawnLayer, FigureFormat, NetworkDrawing, Operation, ReportError, write_figure_as,
 };
-use crate::spec::{Activation, BlockSpec, Slot};
+use crate::spec::{BlockSpec, Slot};
 use crate::terminal::say;
 
-/// A file for one figure.
-#[derive(Debug, Clone)]
-pub(super) struct FigureFile {
-    path: PathBuf,
-    format: FigureFormat,
-}
-
 /// The file of that name; its extension says how the figure is stored.
-pub(super) fn figure_file(text: &str) -> Result<FigureFile, String> {
+pub(super) fn figure_file(text: &str) -> Result<(PathBuf, FigureFormat), String> {
     let path = PathBuf::from(text);
     match FigureFormat::of(&path) {
-        Some(format) => Ok(FigureFile { path, format }),
+        Some(format) => Ok((path, format)),
         None => Err("a drawing is an .svg or a .png file, such as network.svg".to_owned()),
     }
 }
 
-/// A drawing that was not written.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-enum SvgError {
-    #[error("cannot write {}: there is no folder {}", file.display(), folder.display())]
-    #[diagnostic(help("make the folder first, or name a file in one that exists"))]
-    NoFolder { file: PathBuf, folder: PathBuf },
-    #[error(transparent)]
-    #[diagnostic(help("name a file in a folder that can be written to"))]
-    Write(ReportError),
-    #[error(transparent)]
-    Draw(ReportError),
-}
-
-impl From<ReportError> for SvgError {
-    fn from(error: ReportError) -> Self {
-        match error {
-            ReportError::Write { .. } => Self::Write(error),
-            other => Self::Draw(other),
-        }
-    }
-}
-
 /// Draws the network into the file and says so.
-pub(super) fn write(report: &NetworkReport, FigureFile { path, format }: &FigureFile) -> Result<(), Report> {
-    draw(report, path, *format)?;
+pub(super) fn write(report: &NetworkReport, path: &Path, format: FigureFormat) -> Result<(), Report> {
+    draw(report, path, format)?;
     say(format_args!("drawing: {}", path.display()));
     Ok(())
 }
 
-fn draw(report: &NetworkReport, path: &Path, format: FigureFormat) -> Result<(), SvgError> {
+fn draw(report: &NetworkReport, path: &Path, format: FigureFormat) -> Result<(), Report> {
     // A folder that is missing is a slip more often than a wish.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        return Err(SvgError::NoFolder { file: path.to_path_buf(), folder: folder.to_path_buf() });
+        return Err(miette!(
+            help = "make the folder first, or name a file in one that exists",
+            "cannot write {}: there is no folder {}",
+            path.display(),
+            folder.display()
+        ));
     }
-    Ok(write_figure_as(&drawing(report).scene()?, format, path)?)
+    let scene = drawing(report).scene().into_diagnostic()?;
+    write_figure_as(&scene, format, path).map_err(|error| match error {
+        ReportError::Write(error) => {
+            miette!(help = "name a file in a folder that can be written to", "{error}")
+        }
+        other => miette!("{other}"),
+    })
 }
 
 fn drawing(report: &NetworkReport) -> NetworkDrawing {
@@ -77,7 +58,7 @@ fn drawing(report: &NetworkReport) -> NetworkDrawing {
 }
 
 fn subtitle(report: &NetworkReport) -> String {
-    let channels = report.layers.first().map_or(0, |stem| stem.input[2]);
+    let channels = report.layers.first().expect("every network has a stem").input[2];
     let mut text = format!(
         "{r}\u{d7}{r}\u{d7}{channels} image, {} classes; {} parameters, {} multiply-adds",
         report.classes,
@@ -111,7 +92,7 @@ fn layer(layer: &LayerReport) -> DrawnLayer {
         expanded: layer.block.width(Slot::Hidden),
         output,
         squeeze_excite: layer.block.width(Slot::Squeeze).is_some(),
-        nonlinearity: layer.block.activation().map(nonlinearity),
+        nonlinearity: layer.block.activation(),
         map: [height, width],
         madds: layer.madds,
         latency: latency(layer),
@@ -128,14 +109,6 @@ fn operation(block: &BlockSpec) -> Operation {
     }
 }
 
-fn nonlinearity(activation: Activation) -> Nonlinearity {
-    match activation {
-        Activation::Relu => Nonlinearity::Relu,
-        Activation::Relu6 => Nonlinearity::Relu6,
-        Activation::Hswish => Nonlinearity::Hswish,
-    }
-}
-
 fn latency(layer: &LayerReport) -> Option<DrawnLatency> {
     Some(DrawnLatency {
         ms: layer.latency_ms?,
@@ -145,16 +118,16 @@ fn latency(layer: &LayerReport) -> Option<DrawnLatency> {
     })
 }
 
-fn basis(sources: &[RowSource]) -> LatencyBasis {
+fn basis(sources: &[RowSource]) -> RowSource {
     let has = |source| sources.contains(&source);
     if has(RowSource::Extrapolated) {
-        LatencyBasis::Extrapolated
+        RowSource::Extrapolated
     } else if has(RowSource::Interpolated) {
-        LatencyBasis::Interpolated
+        RowSource::Interpolated
     } else if sources.iter().all(|source| *source == RowSource::Folded) {
-        LatencyBasis::OtherLayers
+        RowSource::Folded
     } else {
-        LatencyBasis::Rows
+        RowSource::Exact
     }
 }
 

@@ -7,6 +7,7 @@ use crate::cli::Exit;
 use crate::cli::output::print;
 use crate::latency::LATENCY_TABLES;
 use crate::latency::audit::{Audit, Finding, Severity, audit};
+use crate::text_file::json_text;
 use crate::text_file::read_text;
 
 /// Findings of one kind that are printed.
@@ -29,7 +30,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Report> {
     let (file, text) = read_text(&args.table, "latency table", LATENCY_TABLES)?;
     let audit = audit(&file, &text);
     if args.json {
-        print(format_args!("{}\n", serde_json::to_string_pretty(&audit).unwrap_or_default()));
+        print(json_text(&audit));
     } else {
         print(report(&audit));
     }

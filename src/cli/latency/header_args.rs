@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use miette::Diagnostic;
+use miette::{Report, miette};
 
 /// The header of a table, where no file states it.
 #[derive(Debug, Clone, Args)]
@@ -39,20 +39,9 @@ fn threads(text: &str) -> Result<String, String> {
 /// Keys and values of header lines.
 pub(super) type Header = Vec<(&'static str, String)>;
 
-/// Something that a table must state was not told.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("{files} {do_not} tell {what}")]
-#[diagnostic(help("add {flags}"))]
-pub(super) struct NotTold {
-    files: String,
-    do_not: &'static str,
-    what: String,
-    flags: String,
-}
-
 impl HeaderArgs {
     /// The lines that a table must have, of whose files these do not tell them; `sides` are those of the images.
-    pub(super) fn required(&self, files: &[String], sides: Option<String>) -> Result<Header, NotTold> {
+    pub(super) fn required(&self, files: &[String], sides: Option<String>) -> Result<Header, Report> {
         let stated = [
             ("device", self.device.clone(), "--device NAME"),
             ("threads", self.threads.clone(), "--threads N"),
@@ -65,12 +54,13 @@ impl HeaderArgs {
             return Ok(stated.into_iter().filter_map(|(key, value, _)| Some((key, value?))).collect());
         }
         let join = |words: Vec<&str>| words.join(", ");
-        Err(NotTold {
-            files: files.join(", "),
-            do_not: if files.len() == 1 { "does not" } else { "do not" },
-            what: join(missing.iter().map(|(key, ..)| *key).collect()),
-            flags: join(missing.iter().map(|(.., flag)| *flag).collect()),
-        })
+        Err(miette!(
+            help = format!("add {}", join(missing.iter().map(|(.., flag)| *flag).collect())),
+            "{} {} tell {}",
+            files.join(", "),
+            if files.len() == 1 { "does not" } else { "do not" },
+            join(missing.iter().map(|(key, ..)| *key).collect())
+        ))
     }
 }
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use miette::{Diagnostic, Report};
+use miette::{Report, miette};
 
 use super::check::{plural, summary};
-use super::header_args::{Header, HeaderArgs, NotTold, names};
+use super::header_args::{Header, HeaderArgs, names};
 use super::out::Out;
 use crate::cli::output::print;
 use crate::cli::{Exit, NetworkArgs};
@@ -44,17 +44,6 @@ pub(super) struct ImportArgs {
     change: NetworkArgs,
 }
 
-/// Why a table was not imported.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-enum ImportError {
-    #[error("{count} files are given, but a {format} is one file")]
-    #[diagnostic(help("import one file at a time"))]
-    SeveralFiles { format: ForeignFormat, count: usize },
-    #[error("the files hold no unit that a table has rows for: {left_out}")]
-    #[diagnostic(help("is --format {format} what they are?"))]
-    NoRows { left_out: String, format: ForeignFormat },
-}
-
 pub(super) fn run(args: &ImportArgs) -> Result<Exit, Report> {
     let out = Out::new(&args.out, args.force)?;
     let table = read(args)?;
@@ -69,20 +58,29 @@ pub(super) fn run(args: &ImportArgs) -> Result<Exit, Report> {
 
 fn read(args: &ImportArgs) -> Result<ForeignTable, Report> {
     if args.format == ForeignFormat::TfliteProfile && args.files.len() > 1 {
-        return Err(ImportError::SeveralFiles { format: args.format, count: args.files.len() }.into());
+        return Err(miette!(
+            help = "import one file at a time",
+            "{} files are given, but a {} is one file",
+            args.files.len(),
+            args.format
+        ));
     }
     let files: Result<Vec<_>, _> = args.files.iter().map(|file| read_text(file, "file", &[])).collect();
     let network = args.network.as_deref().map(|name| args.change.load(name)).transpose()?;
     let graph = network.as_ref().map(LayerGraph::lower);
     let table = foreign::read(args.format, &files?, graph.as_ref())?;
     if table.rows.is_empty() {
-        return Err(ImportError::NoRows { left_out: table.left_out.join("; "), format: args.format }.into());
+        return Err(miette!(
+            help = format!("is --format {} what they are?", args.format),
+            "the files hold no unit that a table has rows for: {}",
+            table.left_out.join("; ")
+        ));
     }
     Ok(table)
 }
 
 /// The lines that a table must have and those that are known.
-fn header(args: &ImportArgs, table: &ForeignTable) -> Result<Header, NotTold> {
+fn header(args: &ImportArgs, table: &ForeignTable) -> Result<Header, Report> {
     let asked = args.change.resolution.map(|side| vec![side]);
     let sides = asked.unwrap_or_else(|| table.resolutions.clone());
     let sides = (!sides.is_empty()).then(|| list(&sides));

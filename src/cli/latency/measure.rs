@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use miette::{Diagnostic, IntoDiagnostic, Report, WrapErr};
+use miette::{IntoDiagnostic, Report, WrapErr, miette};
 
 use super::check::plural;
 use super::out::Out;
@@ -75,19 +75,6 @@ fn surrounding(text: &str) -> Result<Surrounding, &'static str> {
     }
 }
 
-/// Why nothing is measured.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-enum NotMeasured {
-    #[error("{plan} was made for {made_for}, not for {asked}")]
-    #[diagnostic(help(
-        "plan for it: mbn-latency plan --space FILE --out PLAN; or leave --space and --network out"
-    ))]
-    AnotherPlan { plan: String, made_for: String, asked: String },
-    #[error("the device does not tell its name")]
-    #[diagnostic(help("give it with --device NAME"))]
-    NoName,
-}
-
 pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
     let out = Out::new(&args.out, args.force)?;
     let Some(plan) = plan(args)? else {
@@ -96,7 +83,9 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
     if let Some((remote, program)) = args.remote.device()? {
         return elsewhere(args, &plan, &remote, program);
     }
-    let device = args.device.clone().or_else(host::device_name).ok_or(NotMeasured::NoName)?;
+    let device = args.device.clone().or_else(host::device_name);
+    let no_name = || miette!(help = "give it with --device NAME", "the device does not tell its name");
+    let device = device.ok_or_else(no_name)?;
     let runtime = args.runtime.start()?;
     let core = args.runtime.core();
     let mut notes = host::warnings(core.unwrap_or(0));
@@ -148,7 +137,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
 fn elsewhere(args: &MeasureArgs, plan: &Plan, remote: &Remote, program: &Path) -> Result<Exit, Report> {
     let folder = tempfile::tempdir().into_diagnostic().wrap_err("no place for the plan")?;
     let file = folder.path().join("plan.toml");
-    write_whole_file(&file, plan.to_toml().as_bytes()).into_diagnostic().wrap_err("no place for the plan")?;
+    write_whole_file(&file, plan.to_toml().as_bytes()).wrap_err("no place for the plan")?;
     let fetched = folder.path().join(args.out.file_name().unwrap_or("table.csv".as_ref()));
     remote.measure(program, &file, &args.sent(remote.name()), &fetched)?;
     let text = std::fs::read_to_string(&fetched).into_diagnostic().wrap_err("no table was fetched")?;
@@ -199,12 +188,13 @@ fn plan(args: &MeasureArgs) -> Result<Option<Plan>, Report> {
     if let Some(asked) = missing {
         let made_for: Vec<&str> = plan.covers.iter().map(|covered| covered.name.as_str()).collect();
         let same_name = if made_for.contains(&asked.name.as_str()) { " as it is now" } else { "" };
-        return Err(NotMeasured::AnotherPlan {
-            plan: file,
-            made_for: made_for.join(", "),
-            asked: format!("{}{same_name}", asked.name),
-        }
-        .into());
+        return Err(miette!(
+            help =
+                "plan for it: mbn-latency plan --space FILE --out PLAN; or leave --space and --network out",
+            "{file} was made for {}, not for {}{same_name}",
+            made_for.join(", "),
+            asked.name
+        ));
     }
     Ok(Some(plan))
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
-use crate::whole_file::write_whole_file;
+use crate::whole_file::{PathError, write_whole_file};
 
 /// Where a result goes.
 #[derive(Debug, Clone, Copy)]
@@ -18,9 +18,9 @@ pub(super) enum OutError {
     #[error("{} is there already", path.display())]
     #[diagnostic(help("choose another --out, or replace it with --force"))]
     Exists { path: PathBuf },
-    #[error("cannot write {}: {source}", path.display())]
+    #[error(transparent)]
     #[diagnostic(help("check that the folder is writable"))]
-    Write { path: PathBuf, source: std::io::Error },
+    Write(#[from] PathError),
 }
 
 impl<'a> Out<'a> {
@@ -33,7 +33,6 @@ impl<'a> Out<'a> {
     }
 
     pub(super) fn write(self, text: &str) -> Result<(), OutError> {
-        write_whole_file(self.path, text.as_bytes())
-            .map_err(|source| OutError::Write { path: self.path.to_owned(), source })
+        Ok(write_whole_file(self.path, text.as_bytes())?)
     }
 }

@@ -60,7 +60,7 @@ impl RemoteArgs {
             (None, Some(serial)) => Remote::Adb(serial.clone()),
             (None, None) => return Ok(None),
         };
-        let path = self.program.as_deref().unwrap_or(Path::new(""));
+        let path = self.program.as_deref().expect("--ssh and --adb require --program");
         if !path.is_file() {
             return Err(RemoteError::NoProgram { path: path.to_owned() });
         }

@@ -1,12 +1,11 @@
 //! Which runtime measures, and where.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::Args;
-use miette::{Diagnostic, Report};
 #[cfg(feature = "train")]
 use miette::{IntoDiagnostic, WrapErr};
+use miette::{Report, miette};
 
 use crate::measure::host;
 #[cfg(feature = "train")]
@@ -16,6 +15,7 @@ use crate::runtime::Runtime;
 use crate::runtime::Tract;
 #[cfg(feature = "ort")]
 use crate::runtime::{OnnxRuntime, RuntimeError};
+use crate::word_list::word_list;
 
 /// Options of commands that run networks in a runtime.
 #[derive(Debug, Clone, Args)]
@@ -42,54 +42,15 @@ pub(super) enum RuntimeName {
     Candle,
 }
 
-impl RuntimeName {
-    /// The name.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Tract => "tract",
-            Self::Ort => "ort",
-            Self::Candle => "candle",
-        }
-    }
-}
+word_list!(RuntimeName, "runtime", [Tract = "tract", Ort = "ort", Candle = "candle"]);
 
-impl FromStr for RuntimeName {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        match name {
-            "tract" => Ok(Self::Tract),
-            "ort" => Ok(Self::Ort),
-            "candle" => Ok(Self::Candle),
-            _ => Err("the runtimes are tract, ort and candle"),
-        }
-    }
-}
-
-/// Why there is no runtime.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-enum NoRuntime {
-    #[error("this program was built without {runtime}")]
-    #[diagnostic(help("build it with `--features {feature}`, or choose another --runtime"))]
-    #[cfg_attr(
-        all(feature = "tract", feature = "ort", feature = "train"),
-        expect(dead_code, reason = "all are there")
-    )]
-    NotBuilt { runtime: &'static str, feature: &'static str },
-    #[error("no library of ONNX Runtime is given")]
-    #[diagnostic(help(
-        "give its file with --ort-library or ORT_DYLIB_PATH; the Python package onnxruntime holds it as \
-         onnxruntime/capi/libonnxruntime.so.*, Debian's is in the package libonnxruntime-dev"
-    ))]
-    #[cfg_attr(not(feature = "ort"), expect(dead_code, reason = "nothing to give it to"))]
-    NoLibrary,
-    #[error("tract computes with one thread here, not with {0}")]
-    #[diagnostic(help("leave --threads out, or use --runtime ort"))]
-    #[cfg_attr(not(feature = "tract"), expect(dead_code, reason = "there is no tract"))]
-    OneThread(u16),
-    #[error("cannot stay on core {cpu}: {source}")]
-    #[diagnostic(help("choose one of the cores that `nproc` counts, from 0, or leave --cpu out"))]
-    Pin { cpu: usize, source: std::io::Error },
+/// The error where this program has no such runtime.
+#[cfg(not(all(feature = "tract", feature = "ort", feature = "train")))]
+fn not_built(runtime: &str, feature: &str) -> Report {
+    miette!(
+        help = format!("build it with `--features {feature}`, or choose another --runtime"),
+        "this program was built without {runtime}"
+    )
 }
 
 impl RuntimeArgs {
@@ -108,9 +69,12 @@ impl RuntimeArgs {
         self.cpu.or_else(|| (self.threads == 1).then(host::last_core))
     }
 
-    fn pin(&self) -> Result<(), NoRuntime> {
+    fn pin(&self) -> Result<(), Report> {
+        let help = "choose one of the cores that `nproc` counts, from 0, or leave --cpu out";
         match self.core() {
-            Some(cpu) => host::pin(cpu).map_err(|source| NoRuntime::Pin { cpu, source }),
+            Some(cpu) => {
+                host::pin(cpu).map_err(|source| miette!(help = help, "cannot stay on core {cpu}: {source}"))
+            }
             None => Ok(()),
         }
     }
@@ -118,14 +82,18 @@ impl RuntimeArgs {
     #[cfg(feature = "tract")]
     fn tract(&self) -> Result<Box<dyn Runtime>, Report> {
         if self.threads > 1 {
-            return Err(NoRuntime::OneThread(self.threads).into());
+            return Err(miette!(
+                help = "leave --threads out, or use --runtime ort",
+                "tract computes with one thread here, not with {}",
+                self.threads
+            ));
         }
         Ok(Box::new(Tract))
     }
 
     #[cfg(not(feature = "tract"))]
     fn tract(&self) -> Result<Box<dyn Runtime>, Report> {
-        Err(NoRuntime::NotBuilt { runtime: "tract", feature: "tract" }.into())
+        Err(not_built("tract", "tract"))
     }
 
     #[cfg(feature = "train")]
@@ -136,18 +104,25 @@ impl RuntimeArgs {
 
     #[cfg(not(feature = "train"))]
     fn candle(&self) -> Result<Box<dyn Runtime>, Report> {
-        Err(NoRuntime::NotBuilt { runtime: "candle", feature: "train" }.into())
+        Err(not_built("candle", "train"))
     }
 
     #[cfg(feature = "ort")]
     fn onnx_runtime(&self) -> Result<Box<dyn Runtime>, Report> {
-        let library = OnnxRuntime::library(self.ort_library.as_deref()).ok_or(NoRuntime::NoLibrary)?;
+        let no_library = || {
+            miette!(
+                help = "give its file with --ort-library or ORT_DYLIB_PATH; the Python package onnxruntime holds it as \
+                        onnxruntime/capi/libonnxruntime.so.*, Debian's is in the package libonnxruntime-dev",
+                "no library of ONNX Runtime is given"
+            )
+        };
+        let library = OnnxRuntime::library(self.ort_library.as_deref()).ok_or_else(no_library)?;
         let runtime = OnnxRuntime::load(&library).map_err(|error: RuntimeError| Report::new(error))?;
         Ok(Box::new(runtime.with_threads(usize::from(self.threads))))
     }
 
     #[cfg(not(feature = "ort"))]
     fn onnx_runtime(&self) -> Result<Box<dyn Runtime>, Report> {
-        Err(NoRuntime::NotBuilt { runtime: "ort", feature: "ort" }.into())
+        Err(not_built("ort", "ort"))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use miette::{Diagnostic, Report};
+use miette::Report;
 
 use super::check::summary;
 use super::header_args::{Header, HeaderArgs, names};
@@ -22,7 +22,6 @@ use crate::latency::{
 use crate::space;
 use crate::spec::{ArchId, NetworkSpec};
 use crate::text_file::{ReadError, read_text};
-use crate::whole_file::write_whole_file;
 
 /// Make the table of a new device from that of another one and about ten whole
 /// networks measured on the new one.
@@ -64,15 +63,6 @@ pub(super) struct TransferArgs {
     json: bool,
 }
 
-/// Why a proposed network was not written.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("cannot write {}: {source}", path.display())]
-#[diagnostic(help("check that the folder is writable"))]
-struct NotWritten {
-    path: PathBuf,
-    source: std::io::Error,
-}
-
 /// The networks that were measured.
 struct Networks {
     names: Vec<String>,
@@ -112,7 +102,7 @@ fn folder(file: &str) -> &Path {
 /// The lines that describe the new device; the images are those of the rows.
 fn header(args: &TransferArgs, source: &LatencyTable) -> Result<Header, Report> {
     let sides = source.header.entries.get("resolution").cloned();
-    Ok(args.header.required(std::slice::from_ref(&args.measurements), sides)?)
+    args.header.required(std::slice::from_ref(&args.measurements), sides)
 }
 
 fn networks(measurements: &Measurements, source: &LatencyTable, folder: &Path) -> Result<Networks, Report> {
@@ -145,9 +135,7 @@ fn network(measurements: &Measurements, row: &Measurement, folder: &Path) -> Res
     let path = if beside.is_file() { beside.display().to_string() } else { row.network.clone() };
     change.load(&path).map_err(|error| match error {
         ReadError::Content(error) => *error,
-        ReadError::Io { remedy, source, .. } => {
-            measurements.error(row, format!("cannot read {path}: {source}")).with_remedy(remedy)
-        }
+        ReadError::Io { file, remedy } => measurements.error(row, file.to_string()).with_remedy(remedy),
     })
 }
 
@@ -190,7 +178,6 @@ fn next(
     let proposal = propose(source, &transfer.fitted, among)?;
     let file = format!("{}-{}.toml", space.name, proposal.network.arch_id());
     let path = folder(&args.measurements).join(&file);
-    write_whole_file(&path, proposal.network.to_toml().as_bytes())
-        .map_err(|source| NotWritten { path: path.clone(), source })?;
+    Out::new(&path, true)?.write(&proposal.network.to_toml())?;
     Ok(Next::new(&proposal, &path, measurements.line_for(&file)))
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::check::plural;
 use crate::latency::{Comparison, Confidence, Figures, Interval, LatencyTable, Proposal, Transfer};
+use crate::text_file::json_text;
 
 /// Confidences that a report tells the bounds of.
 const CONFIDENCES: [f64; 3] = [0.8, 0.9, 0.95];
@@ -99,7 +100,10 @@ impl TransferReport {
             calibration: transfer.calibration.to_string(),
             left_out: Figures::of(&transfer.left_out),
             one_factor: Figures::of(&transfer.one_factor),
-            bounds: CONFIDENCES.into_iter().filter_map(|c| Confidence::try_from(c).ok()).map(bound).collect(),
+            bounds: CONFIDENCES
+                .iter()
+                .map(|&c| bound(Confidence::try_from(c).expect("each lies between 0 and 1")))
+                .collect(),
             table: None,
             checked: String::new(),
             next: None,
@@ -113,7 +117,7 @@ impl TransferReport {
     }
 
     pub(super) fn json(&self) -> String {
-        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+        json_text(self)
     }
 
     pub(super) fn text(&self) -> String {

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use miette::{Diagnostic, Report};
+use miette::{Report, miette};
 
 use super::measure::journal;
+use super::out::Out;
 use super::progress::Bar;
 use super::runtime_args::RuntimeArgs;
 use super::validation_report::{Validated, ValidationReport};
@@ -21,8 +22,8 @@ use crate::seed;
 use crate::space::{self, SearchSpace};
 use crate::spec::NetworkSpec;
 use crate::terminal::say;
+use crate::text_file::json_text;
 use crate::text_file::read_text;
-use crate::whole_file::write_whole_file;
 
 /// Measure whole random networks of a space, fit what a table's sums get wrong on
 /// some of them, and tell the error of the predictions on the others.
@@ -68,23 +69,6 @@ pub(super) struct ValidateArgs {
     quiet: bool,
 }
 
-/// Why nothing is validated.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-enum NotValidated {
-    #[error("{} is a table of {stated}, and {asked} is to run the networks", table.display())]
-    #[diagnostic(help("validate a table in the runtime that it was measured in: --runtime, --threads"))]
-    OtherRuntime { table: PathBuf, stated: String, asked: String },
-    #[error("{fit} of {networks} networks are to be fitted, which leaves none to judge by")]
-    #[diagnostic(help("give more --networks, or a smaller --fit"))]
-    NoneLeft { fit: u32, networks: u32 },
-    #[error("the space has only {found} different networks")]
-    #[diagnostic(help("give fewer --networks"))]
-    SmallSpace { found: usize },
-    #[error("cannot write {}: {source}", path.display())]
-    #[diagnostic(help("check that the folder is writable"))]
-    Write { path: PathBuf, source: std::io::Error },
-}
-
 /// A table with the text that it was read from.
 struct Target {
     path: PathBuf,
@@ -94,7 +78,12 @@ struct Target {
 
 pub(super) fn run(args: &ValidateArgs) -> Result<Exit, Report> {
     if args.fit >= args.networks {
-        return Err(NotValidated::NoneLeft { fit: args.fit, networks: args.networks }.into());
+        return Err(miette!(
+            help = "give more --networks, or a smaller --fit",
+            "{} of {} networks are to be fitted, which leaves none to judge by",
+            args.fit,
+            args.networks
+        ));
     }
     let targets: Vec<Target> = args.target.iter().map(|path| target(path)).collect::<Result<_, _>>()?;
     let space = space::load(&args.space)?;
@@ -113,7 +102,7 @@ pub(super) fn run(args: &ValidateArgs) -> Result<Exit, Report> {
     }
     let best = reports.iter().min_by(|a, b| a.figures.rmse_percent.total_cmp(&b.figures.rmse_percent));
     if args.json {
-        print(format_args!("{}\n", serde_json::to_string_pretty(&reports).unwrap_or_default()));
+        print(json_text(&reports));
     } else {
         reports.iter().for_each(|report| print(report.text()));
         if let (Some(best), true) = (best, reports.len() > 1) {
@@ -130,10 +119,14 @@ fn target(path: &Path) -> Result<Target, Report> {
 }
 
 /// The networks to measure.
-fn draw(space: &SearchSpace, count: usize, seed: u64) -> Result<Vec<NetworkSpec>, NotValidated> {
+fn draw(space: &SearchSpace, count: usize, seed: u64) -> Result<Vec<NetworkSpec>, Report> {
     let networks = space.draw_networks(count, &mut seed::rng(seed, "validation networks", 0));
     if networks.len() < count {
-        return Err(NotValidated::SmallSpace { found: networks.len() });
+        return Err(miette!(
+            help = "give fewer --networks",
+            "the space has only {} different networks",
+            networks.len()
+        ));
     }
     Ok(networks)
 }
@@ -150,7 +143,11 @@ fn measured(
         let entry = |key: &str| table.header.entries.get(key).map_or("not stated", String::as_str);
         let stated = format!("{}, {} thread(s)", entry("runtime"), entry("threads"));
         if stated != asked {
-            return Err(NotValidated::OtherRuntime { table: path.clone(), stated, asked }.into());
+            return Err(miette!(
+                help = "validate a table in the runtime that it was measured in: --runtime, --threads",
+                "{} is a table of {stated}, and {asked} is to run the networks",
+                path.display()
+            ));
         }
     }
     host::warnings(args.runtime.core().unwrap_or(0))
@@ -226,18 +223,16 @@ fn validated(
             ("held_out", Some(held_out_text(&ratios))),
             ("space", Some(space.name.clone())),
         ];
-        write_whole_file(&target.path, with_entries(&target.text, &entries).as_bytes())
-            .map_err(|source| NotValidated::Write { path: target.path.clone(), source })?;
+        Out::new(&target.path, true)?.write(&with_entries(&target.text, &entries))?;
     }
     Ok(report)
 }
 
 fn figures(networks: &[Comparison]) -> Figures {
-    // There is at least one held-out network: `--fit` is below `--networks`.
-    Figures::of(networks).unwrap_or_else(|| unreachable!("no networks"))
+    Figures::of(networks).expect("`--fit` is below `--networks`: at least one network is held out")
 }
 
 fn median_noise(measured: &[Summary]) -> f64 {
     let noise: Vec<f64> = measured.iter().map(Summary::relative_standard_error).collect();
-    crate::robust::median(&noise).unwrap_or_default()
+    crate::robust::median(&noise).expect("at least one network was measured")
 }

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use miette::{IntoDiagnostic, Report, WrapErr};
+use miette::Report;
 use serde::Serialize;
 
+use super::out::Out;
 use crate::latency::{Comparison, Figures};
-use crate::whole_file::write_whole_file;
+use crate::text_file::json_text;
 
 /// The figures of one table.
 #[derive(Debug, Serialize)]
@@ -50,13 +51,9 @@ impl ValidationReport {
 
     /// Writes `validation.json`, `networks.csv` and, where figures are drawn, `validation.svg` and `.png`.
     pub(super) fn write(&self, folder: &Path) -> Result<(), Report> {
-        let json = serde_json::to_string_pretty(self).into_diagnostic()?;
-        let files = [("validation.json", json + "\n"), ("networks.csv", self.csv())];
+        let files = [("validation.json", json_text(self)), ("networks.csv", self.csv())];
         for (name, text) in files {
-            let path = folder.join(name);
-            write_whole_file(&path, text.as_bytes())
-                .into_diagnostic()
-                .wrap_err_with(|| format!("cannot write {}", path.display()))?;
+            Out::new(&folder.join(name), true)?.write(&text)?;
         }
         self.draw(folder)
     }
@@ -69,7 +66,7 @@ impl ValidationReport {
             networks: self.networks.held_out.clone(),
             fitted: self.networks.fitted.clone(),
         };
-        plot.write(&folder.join("validation")).into_diagnostic()?;
+        miette::IntoDiagnostic::into_diagnostic(plot.write(&folder.join("validation")))?;
         Ok(())
     }
 

@@ -13,6 +13,7 @@ pub(super) use texts::result_text;
 
 use super::exit::finish;
 use super::values::share;
+use super::words::one_of;
 use super::{ConfidenceArg, Exit, NetworkArgs, RunArgs, WeightsArgs};
 use crate::netadapt::{Importance, Rule, Step};
 use crate::run::netadapt::FinalTraining;
@@ -56,8 +57,11 @@ pub struct NetadaptArgs {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Which proposal wins an iteration
-    #[arg(long, value_name = "R", default_value = "slope")]
-    rule: RuleKind,
+    #[arg(long, value_name = "R", default_value = "slope", value_parser = one_of([
+        (Rule::Accuracy, "Highest accuracy after the short training (Yang et al. 2018)"),
+        (Rule::Slope, "Largest change of accuracy per cost saved (Howard et al. 2019)"),
+    ]))]
+    rule: Rule,
     /// What an iteration saves of the network's cost: fixed (1%), or falling from
     /// iteration to iteration (2.5%*0.96)
     #[arg(long, value_name = "STEP", default_value = "1%", value_parser = Step::from_str)]
@@ -72,11 +76,19 @@ pub struct NetadaptArgs {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100_000))]
     regrow: u32,
     /// Which channels of a layer stay
-    #[arg(long, value_name = "I", default_value = "l2")]
-    importance: ImportanceKind,
+    #[arg(long, value_name = "I", default_value = "l2", value_parser = one_of([
+        (Importance::L2, "Euclidean norm of filters"),
+        (Importance::L1, "Sum of absolute weights"),
+        (Importance::BnScale, "Scale of batch norm"),
+        (Importance::Taylor, "First-order Taylor estimate of the loss"),
+    ]))]
+    importance: Importance,
     /// What is done with the result in the end
-    #[arg(long = "final", value_name = "M", default_value = "finetune")]
-    final_training: FinalKind,
+    #[arg(long = "final", value_name = "M", default_value = "finetune", value_parser = one_of([
+        (FinalTraining::Finetune, "Train on from its weights"),
+        (FinalTraining::Scratch, "Train again from fresh weights"),
+    ]))]
+    final_training: FinalTraining,
     /// Epochs of that
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     final_epochs: u32,
@@ -120,66 +132,6 @@ pub struct NetadaptArgs {
     #[arg(long, value_name = "N", requires = "tabular", default_value_t = 100, help_heading = "Tables of trained networks",
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     runs: u32,
-}
-
-/// Rules by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RuleKind {
-    /// Highest accuracy after the short training (Yang et al. 2018)
-    Accuracy,
-    /// Largest change of accuracy per cost saved (Howard et al. 2019)
-    Slope,
-}
-
-impl From<RuleKind> for Rule {
-    fn from(kind: RuleKind) -> Self {
-        match kind {
-            RuleKind::Accuracy => Self::Accuracy,
-            RuleKind::Slope => Self::Slope,
-        }
-    }
-}
-
-/// Importances by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ImportanceKind {
-    /// Euclidean norm of filters
-    L2,
-    /// Sum of absolute weights
-    L1,
-    /// Scale of batch norm
-    BnScale,
-    /// First-order Taylor estimate of the loss
-    Taylor,
-}
-
-impl From<ImportanceKind> for Importance {
-    fn from(kind: ImportanceKind) -> Self {
-        match kind {
-            ImportanceKind::L2 => Self::L2,
-            ImportanceKind::L1 => Self::L1,
-            ImportanceKind::BnScale => Self::BnScale,
-            ImportanceKind::Taylor => Self::Taylor,
-        }
-    }
-}
-
-/// Final trainings by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FinalKind {
-    /// Train on from its weights
-    Finetune,
-    /// Train again from fresh weights
-    Scratch,
-}
-
-impl From<FinalKind> for FinalTraining {
-    fn from(kind: FinalKind) -> Self {
-        match kind {
-            FinalKind::Finetune => Self::Finetune,
-            FinalKind::Scratch => Self::Scratch,
-        }
-    }
 }
 
 /// Which controls are run.

@@ -78,7 +78,7 @@ fn ended_by_budget(Costed { problem, bounds, .. }: &Costed<'_>, budget: Limit) -
     let name = &problem.costed().name;
     let limit = bounds.limit(budget.amount);
     let shown = |cost: f64| format!("{}{}", budget.resource.show(cost), bounds.beside_prediction(cost));
-    let seed_cost = problem.cost(&problem.seed()).unwrap_or(f64::NAN);
+    let seed_cost = problem.cost(&problem.seed()).expect("a problem is made of a network that it can price");
     if seed_cost <= limit {
         let cost = shown(seed_cost);
         print(format!("{name} costs {cost}, which is within the budget of {budget}: nothing to do\n"));
@@ -184,13 +184,13 @@ fn options(
         data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), shown),
         weights: start.map(|start| start.file.clone()),
         weights_of: start.map(|start| start.imported.origin),
-        rule: args.rule.into(),
+        rule: args.rule,
         step: args.step,
         beam: args.beam as usize,
         regrow: args.regrow as usize,
-        importance: args.importance.into(),
+        importance: args.importance,
         short_steps: u64::from(args.short_steps),
-        final_training: args.final_training.into(),
+        final_training: args.final_training,
         distill: args.distill,
         controls: args.controls == Controls::All,
         validation_share: args.validation,

@@ -12,6 +12,7 @@ use crate::netadapt::{
     AdaptationOptions, GroupColumns, Problem, TabularProblem, TabularRun, TabularSource, adapt_table,
     smallest_reachable,
 };
+use crate::text_file::json_text;
 use crate::text_file::{ReadError, read_text};
 
 /// Mean, standard deviation and extremes.
@@ -74,7 +75,7 @@ pub(super) fn run(args: &NetadaptArgs, file: &Path) -> Result<Exit, Report> {
     }
     let options = AdaptationOptions {
         limit,
-        rule: args.rule.into(),
+        rule: args.rule,
         step: args.step,
         beam: args.beam as usize,
         exchanges: if args.evaluations.is_some() { usize::MAX } else { args.regrow as usize },
@@ -101,7 +102,7 @@ pub(super) fn run(args: &NetadaptArgs, file: &Path) -> Result<Exit, Report> {
         runs: &runs,
     };
     if args.run.json {
-        print(serde_json::to_string_pretty(&output).unwrap_or_default() + "\n");
+        print(json_text(&output));
     } else {
         print(text_of(&output, args, table.groups().len()));
     }

@@ -47,7 +47,9 @@ pub(super) fn summary(
         format!(
             "{}: {}, {:.2} M parameters, {:.1} M multiply-adds; budget {budget}{}; {} groups of channels",
             problem.costed().name,
-            budget.resource.show(problem.cost(&problem.seed()).unwrap_or(f64::NAN)),
+            budget.resource.show(
+                problem.cost(&problem.seed()).expect("a problem is made of a network that it can price")
+            ),
             cost.params as f64 / 1e6,
             cost.madds as f64 / 1e6,
             costed.bounds.beside_budget(budget.amount),

@@ -83,7 +83,7 @@ impl Lowering<'_> {
     /// The one tensor of a convolution, in the order of PyTorch and ONNX.
     fn kernel(&self, name: &str, layout: Layout, op: &dyn Operation) -> Result<Vec<f32>, MissingTensor> {
         let ours = self.tensor(name, "weight")?;
-        let shape = op.parameters().into_iter().next().map(|parameter| parameter.shape).unwrap_or_default();
+        let shape = op.parameters().into_iter().next().expect("a convolution has a weight").shape;
         Ok(layout.to_pytorch(&shape, &ours))
     }
 

@@ -21,11 +21,6 @@ const ROUNDING: f64 = 1e-9;
 #[serde(try_from = "f64", into = "f64")]
 pub struct Confidence(f64);
 
-/// A number that is no confidence.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("`{0}` is no confidence: give a number above 0 and below 1, such as 0.95")]
-pub struct ConfidenceError(String);
-
 impl Confidence {
     /// The one that most people ask for.
     pub const USUAL: Self = Self(0.95);
@@ -52,14 +47,18 @@ impl Confidence {
     }
 }
 
-impl TryFrom<f64> for Confidence {
-    type Error = ConfidenceError;
+fn no_confidence(text: &str) -> String {
+    format!("`{text}` is no confidence: give a number above 0 and below 1, such as 0.95")
+}
 
-    fn try_from(fraction: f64) -> Result<Self, ConfidenceError> {
+impl TryFrom<f64> for Confidence {
+    type Error = String;
+
+    fn try_from(fraction: f64) -> Result<Self, String> {
         if fraction > 0.0 && fraction < 1.0 {
             Ok(Self(fraction))
         } else {
-            Err(ConfidenceError(fraction.to_string()))
+            Err(no_confidence(&fraction.to_string()))
         }
     }
 }
@@ -71,10 +70,10 @@ impl From<Confidence> for f64 {
 }
 
 impl FromStr for Confidence {
-    type Err = ConfidenceError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, ConfidenceError> {
-        let fraction: f64 = text.parse().map_err(|_| ConfidenceError(text.to_owned()))?;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fraction: f64 = text.parse().map_err(|_| no_confidence(text))?;
         Self::try_from(fraction)
     }
 }

@@ -110,11 +110,13 @@ impl Calibration {
     ///
     /// # Errors
     /// If the constant takes more than the base row and the units of the smallest network have.
-    pub fn check_constant(&self, base: Option<Row>) -> Result<(), NegativeBase> {
+    pub fn check_constant(&self, base: Option<Row>) -> Result<(), String> {
         let (constant_ms, least_ms) = (self.constant_ms, self.least_ms);
         let base_ms = base.map_or(0.0, |row| row.latency_ms);
         if base_ms + least_ms + constant_ms < -ROUNDING_MS {
-            return Err(NegativeBase { base_ms, least_ms, constant_ms });
+            return Err(format!(
+                "a constant of {constant_ms} ms takes more than the base row of {base_ms} ms has, with `least_ms` {least_ms}"
+            ));
         }
         Ok(())
     }
@@ -143,17 +145,6 @@ impl Calibration {
     fn units_ms(&self, sums: &TermSums) -> f64 {
         sums.by_term.iter().map(|(term, ms)| self.factor_of(*term) * ms).sum()
     }
-}
-
-/// A constant that leaves less than nothing of the base row and the smallest network.
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error(
-    "a constant of {constant_ms} ms takes more than the base row of {base_ms} ms has, with `least_ms` {least_ms}"
-)]
-pub struct NegativeBase {
-    base_ms: f64,
-    least_ms: f64,
-    constant_ms: f64,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use super::{Calibration, Term};
 use crate::graph::UnitKind;
 use crate::latency::write::decimal;
+use crate::word_list::WordList as _;
 
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,7 +22,7 @@ impl FromStr for Term {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (kind, side) = text.split_once('@').map_or((text, None), |(kind, side)| (kind, Some(side)));
-        let kind = UnitKind::from_name(kind).ok_or_else(|| {
+        let kind = UnitKind::of_word(kind).ok_or_else(|| {
             let names: Vec<_> = UnitKind::ALL.iter().map(|kind| kind.name()).collect();
             format!("`{kind}` is no kind of unit; those are {}", names.join(", "))
         })?;
@@ -88,7 +89,7 @@ impl Calibration {
     /// The numbers that the header line keeps, so that a table predicts the same before and after it is written.
     #[must_use]
     pub fn rounded(&self) -> Self {
-        let kept = |value: f64| decimal(value).parse().unwrap_or(value);
+        let kept = |value: f64| decimal(value).parse().expect("a number that was written");
         Self {
             constant_ms: kept(self.constant_ms),
             least_ms: kept(self.least_ms),

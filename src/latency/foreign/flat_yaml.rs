@@ -7,8 +7,7 @@
 //!   mean: 4.08
 //! ```
 
-use super::source::Source;
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 
 /// One name with its numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,24 +32,25 @@ pub(super) fn entries(source: Source) -> Result<Vec<Entry>, FileError> {
         }
         if !text.starts_with([' ', '\t']) {
             let name = content.strip_suffix(':').ok_or_else(|| {
-                source.error(line, "expected a name with a colon at its end").with_remedy(
+                source.error_in_line(line, "expected a name with a colon at its end").with_remedy(
                     "only mappings of names to mappings of numbers can be read, as han-cai/files has them",
                 )
             })?;
             entries.push(Entry { line, name: name.trim_matches(['\'', '"']), fields: Vec::new() });
             continue;
         }
-        let entry =
-            entries.last_mut().ok_or_else(|| source.error(line, "a number stands before the first name"))?;
+        let entry = entries
+            .last_mut()
+            .ok_or_else(|| source.error_in_line(line, "a number stands before the first name"))?;
         let (name, value) = content
             .split_once(':')
-            .ok_or_else(|| source.error(line, "expected a name, a colon and a number"))?;
+            .ok_or_else(|| source.error_in_line(line, "expected a name, a colon and a number"))?;
         let value: f64 = value
             .trim()
             .parse()
-            .map_err(|_| source.error(line, format!("`{}` is no number", value.trim())))?;
+            .map_err(|_| source.error_in_line(line, format!("`{}` is no number", value.trim())))?;
         if entry.get(name.trim()).is_some() {
-            return Err(source.error(line, format!("`{}` stands twice", name.trim())));
+            return Err(source.error_in_line(line, format!("`{}` stands twice", name.trim())));
         }
         entry.fields.push((name.trim(), value));
     }

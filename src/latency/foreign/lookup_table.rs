@@ -4,8 +4,7 @@
 use super::ForeignTable;
 use super::flat_yaml::{Entry, entries};
 use super::layer_key::LayerKey;
-use super::source::Source;
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 use crate::graph::{LatencyUnit, Shape, UnitFamily, UnitKind};
 use crate::latency::TableRow;
 use crate::spec::{Activation, squeeze_width};
@@ -33,7 +32,7 @@ pub(super) fn read(source: Source, dialect: Dialect) -> Result<ForeignTable, Fil
         ..ForeignTable::default()
     };
     for entry in entries(source)? {
-        let at_entry = |message: String| source.error(entry.line, message);
+        let at_entry = |message: String| source.error_in_line(entry.line, message);
         let key = LayerKey::parse(entry.name).map_err(at_entry)?;
         let unit = dialect.unit(&key).map_err(at_entry)?;
         if key.layer == "Conv" {

@@ -15,17 +15,13 @@ mod layer_key;
 mod lookup_table;
 mod nn_meter;
 mod pool;
-mod source;
 mod tflite_profile;
 mod tunas;
 
-use std::fmt;
-use std::str::FromStr;
-
 use super::TableRow;
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 use crate::graph::{LayerGraph, UnitKind};
-use source::Source;
+use crate::word_list::word_list;
 
 /// Whose table it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,39 +38,17 @@ pub enum ForeignFormat {
     TfliteProfile,
 }
 
-impl ForeignFormat {
-    /// Every format.
-    pub const ALL: [Self; 5] =
-        [Self::ProxylessNas, Self::Ofa, Self::Tunas, Self::NnMeter, Self::TfliteProfile];
-
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ProxylessNas => "proxylessnas",
-            Self::Ofa => "ofa",
-            Self::Tunas => "tunas",
-            Self::NnMeter => "nn-meter",
-            Self::TfliteProfile => "tflite-profile",
-        }
-    }
-}
-
-impl fmt::Display for ForeignFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for ForeignFormat {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| {
-            let names: Vec<&str> = Self::ALL.iter().map(|format| format.name()).collect();
-            format!("a format is one of {}", names.join(", "))
-        })
-    }
-}
+word_list!(
+    ForeignFormat,
+    "format",
+    [
+        ProxylessNas = "proxylessnas",
+        Ofa = "ofa",
+        Tunas = "tunas",
+        NnMeter = "nn-meter",
+        TfliteProfile = "tflite-profile",
+    ]
+);
 
 /// What a file of another project says.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -13,8 +13,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::ForeignTable;
-use super::source::Source;
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 use crate::graph::{LatencyUnit, UnitFamily, UnitKind};
 use crate::latency::TableRow;
 use crate::spec::Activation;
@@ -22,8 +21,9 @@ use crate::spec::Activation;
 type Kernels = BTreeMap<String, BTreeMap<String, Value>>;
 
 pub(super) fn read(source: Source) -> Result<ForeignTable, FileError> {
-    let kernels: Kernels = serde_json::from_str(source.text)
-        .map_err(|error| source.error(error.line(), format!("not a JSON object of kernel types: {error}")))?;
+    let kernels: Kernels = serde_json::from_str(source.text).map_err(|error| {
+        source.error_in_line(error.line(), format!("not a JSON object of kernel types: {error}"))
+    })?;
     let mut table = ForeignTable {
         method: "kernels profiled one by one with nn-Meter; mean and standard deviation",
         ..ForeignTable::default()
@@ -35,7 +35,7 @@ pub(super) fn read(source: Source) -> Result<ForeignTable, FileError> {
         };
         for (id, value) in measured {
             let row = kernel.row(value).map_err(|message| {
-                let error = source.error(line_of(source, id), format!("{name} {id}: {message}"));
+                let error = source.error_in_line(line_of(source, id), format!("{name} {id}: {message}"));
                 error.with_remedy("profile with `DETAIL: TRUE` in predictorbuild_config.yaml, so that shapes stand beside latencies")
             })?;
             table.rows.push(row);

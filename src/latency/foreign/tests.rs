@@ -178,5 +178,5 @@ fn formats_have_names() {
     for format in ForeignFormat::ALL {
         assert_eq!(format.name().parse(), Ok(format));
     }
-    assert!("yaml".parse::<ForeignFormat>().expect_err("unknown").contains("nn-meter"));
+    assert!("yaml".parse::<ForeignFormat>().expect_err("unknown").to_string().contains("nn-meter"));
 }

@@ -8,14 +8,13 @@ mod matching;
 mod run_order;
 
 use super::ForeignTable;
-use super::source::Source;
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 use crate::graph::LayerGraph;
 
 pub(super) fn read(source: Source, network: Option<&LayerGraph>) -> Result<ForeignTable, FileError> {
     let graph = network.ok_or_else(|| {
         source
-            .error(1, "a profile names operators without their shapes")
+            .error_in_line(1, "a profile names operators without their shapes")
             .with_remedy("give the network that was profiled with --network")
     })?;
     let operators = run_order::operators(source)?;

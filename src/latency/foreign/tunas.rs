@@ -7,8 +7,7 @@
 use serde::Deserialize;
 
 use super::ForeignTable;
-use super::source::Source;
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 use crate::graph::{LatencyUnit, UnitFamily, UnitKind};
 use crate::latency::TableRow;
 use crate::spec::{Activation, squeeze_width};
@@ -44,12 +43,12 @@ pub(super) fn read(source: Source) -> Result<ForeignTable, FileError> {
     for block in csv.deserialize::<Block>() {
         let block = block.map_err(|error| {
             let line = error.position().map_or(1, |position| position.line() as usize);
-            source.error(line, error.to_string()).with_remedy(
+            source.error_in_line(line, error.to_string()).with_remedy(
                 "the columns are op, in_h, in_w, c_in, c_out, kernel, expanded, se, activation, stride, latency_ms, spread_ms and slots",
             )
         })?;
         let line = table.rows.len() + 2;
-        let row = block.row().map_err(|message| source.error(line, message))?;
+        let row = block.row().map_err(|message| source.error_in_line(line, message))?;
         if block.op == "conv" && block.stride == Some(2) {
             table.resolutions.extend(block.in_h);
         }

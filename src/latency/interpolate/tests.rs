@@ -123,7 +123,7 @@ fn a_row_is_nearly_reproduced() {
     for row in rows.iter().filter(|row| row.channels[0] != row.channels[1]) {
         let estimate = fitted.estimate(row.channels).unwrap();
         assert!((estimate.latency_ms / row.latency_ms - 1.0).abs() < 0.02, "{row:?} {estimate:?}");
-        assert_eq!(estimate.kind, EstimateKind::Interpolated);
+        assert_eq!(estimate.source, RowSource::Interpolated);
     }
 }
 
@@ -151,7 +151,7 @@ fn extrapolation_follows_the_multiply_adds() {
     let head = model(&families, "conv", 7, 1, 1, false);
     let last = head.estimate([320, 0, 1024]).unwrap().latency_ms;
     let wider = head.estimate([320, 0, 1280]).unwrap();
-    assert_eq!(wider.kind, EstimateKind::Extrapolated);
+    assert_eq!(wider.source, RowSource::Extrapolated);
     assert!((1.1..1.35).contains(&(wider.latency_ms / last)), "{wider:?} after {last}");
 
     let narrow = model(&families, "inverted_residual", 7, 1, 5, true).estimate([96, 576, 96]).unwrap();
@@ -204,7 +204,7 @@ fn what_the_rows_cannot_tell_is_refused() {
         OutOfRange::TooFar { name: "expanded", asked: 320, smallest: 48, largest: 144 }
     );
     assert!(matches!(refusal([16, 0, 24]), OutOfRange::TooFar { .. }));
-    assert_eq!(model.estimate([16, 288, 24]).unwrap().kind, EstimateKind::Extrapolated);
+    assert_eq!(model.estimate([16, 288, 24]).unwrap().source, RowSource::Extrapolated);
 
     let separable = [8, 16, 32].map(|c| sample([c, c, c], f64::from(c) / 8.0));
     let model = ChannelModel::fit(block(112, 1), &separable).unwrap();

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use crate::diagnostic::FileError;
-use crate::latency::csv_place::{CsvText, Place};
+use crate::csv_place::Place;
+use crate::diagnostic::{FileError, Source};
+use crate::latency::csv_fields;
 
 const COLUMNS: [&str; 7] =
     ["network", "latency_ms", "stddev_ms", "samples", "width", "resolution", "classes"];
@@ -58,12 +59,12 @@ impl Measurements {
     /// # Errors
     /// Unknown or missing columns, missing names and impossible numbers, each with its place in the file.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
-        let csv = CsvText { file, text };
-        let mut reader = csv.reader();
-        let columns = csv.columns(&mut reader, &COLUMNS, &["network", "latency_ms"])?;
+        let csv = Source { file, text };
+        let mut reader = csv.csv_reader();
+        let columns = csv_fields::columns(csv, &mut reader, &COLUMNS, &["network", "latency_ms"])?;
         let mut rows = Vec::new();
         for record in reader.records() {
-            let record = record.map_err(|error| csv.error(&error))?;
+            let record = record.map_err(|error| csv.csv_error(&error))?;
             rows.push(measurement(&Place { csv, columns: &columns, record: &record })?);
         }
         Ok(Self { file: file.to_owned(), text: text.to_owned(), rows })
@@ -105,8 +106,8 @@ fn measurement(place: &Place) -> Result<Measurement, FileError> {
             .error("network", "the network is missing")
             .with_remedy("give the path of a network file, or the name of a reference network"));
     }
-    let latency_ms = place.latency_ms(raw.latency_ms)?;
-    let stddev_ms = place.stddev_ms(raw.stddev_ms)?.unwrap_or(0.0);
+    let latency_ms = csv_fields::latency_ms(place, raw.latency_ms)?;
+    let stddev_ms = csv_fields::stddev_ms(place, raw.stddev_ms)?.unwrap_or(0.0);
     if raw.samples == Some(0) {
         return Err(place.error("samples", "a latency rests on one sample or more"));
     }

@@ -87,7 +87,8 @@ fn one_factor_left_out(networks: &[MeasuredNetwork]) -> Vec<Comparison> {
     let comparison = |(index, network): (usize, &MeasuredNetwork)| {
         let others = networks.iter().enumerate().filter(|(other, _)| *other != index);
         let factors: Vec<f64> = others.map(|(_, network)| factor(network)).collect();
-        let predicted_ms = median(&factors).unwrap_or(1.0) * network.sums.total_ms();
+        let predicted_ms =
+            median(&factors).expect("fewer than FEWEST networks are refused") * network.sums.total_ms();
         Comparison { predicted_ms, measured_ms: network.measured_ms }
     };
     networks.iter().enumerate().map(comparison).collect()

@@ -73,7 +73,8 @@ impl Chain {
 
     fn lead_to_map(&mut self, piece: &Piece) {
         if (self.side, self.channels) != (piece.side, piece.channels) {
-            let stride = stride_between(self.side, piece.side).unwrap_or(1);
+            let stride = stride_between(self.side, piece.side)
+                .expect("pieces are chained where a stride leads to their side");
             self.convolve(stride, piece.channels);
             self.side = piece.side;
         }

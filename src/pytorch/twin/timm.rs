@@ -102,7 +102,8 @@ fn fix_stem(network: &mut NetworkSpec, reference: &NetworkSpec) {
 
 /// A 1x1 convolution as wide as the last block.
 fn head_convolution(network: &NetworkSpec) -> BlockSpec {
-    let channels = network.blocks.last().and_then(|block| block.width(Slot::Output)).unwrap_or_default();
+    let channels = network.blocks.last().and_then(|block| block.width(Slot::Output));
+    let channels = channels.expect("the reference networks end in blocks that state their width");
     let activation = uniform_activation(network);
     BlockSpec::Conv(Conv { kernel: 1, stride: 1, channels, activation })
 }

@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
-use self::state::{State, StateFault};
+use self::state::State;
 use super::names::BATCH_COUNT;
-use crate::nn::{FileTensor, TensorFileError, read_safetensors};
+use crate::nn::{FileTensor, TensorFile, TensorFileError};
 
 /// Prefixes that wrappers of modules put before all names: data parallelism, compilation.
 const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
@@ -89,16 +89,16 @@ impl WeightsFile {
         let state = if pth::is_pth(content) {
             pth::read(content)
         } else if is_safetensors(content) {
-            let tensors = read_safetensors(content, |name| name.ends_with(BATCH_COUNT));
-            tensors.map(|tensors| State { tensors, wrapper: None }).map_err(StateFault::from)
+            let file = TensorFile::parse(content, |name| name.ends_with(BATCH_COUNT));
+            file.map(|file| State { tensors: file.tensors, wrapper: None })
         } else {
             return Err(WeightsFileError::Unknown { path });
         };
         match state {
             Ok(state) => Ok(Self::of(path, state)),
-            Err(StateFault::Damaged(reason)) => Err(WeightsFileError::Damaged { path, reason }),
-            Err(StateFault::NoStateDict(reason)) => Err(WeightsFileError::NoStateDict { path, reason }),
-            Err(StateFault::Numbers { name, format }) => {
+            Err(TensorFileError::Damaged(reason)) => Err(WeightsFileError::Damaged { path, reason }),
+            Err(TensorFileError::NoTensors(reason)) => Err(WeightsFileError::NoStateDict { path, reason }),
+            Err(TensorFileError::Numbers { name, format }) => {
                 Err(WeightsFileError::Numbers { path, name, format })
             }
         }
@@ -121,13 +121,4 @@ impl WeightsFile {
 /// Whether a file may begin with a safetensors header: its length, then a JSON object.
 fn is_safetensors(content: &[u8]) -> bool {
     content.get(8) == Some(&b'{')
-}
-
-impl From<TensorFileError> for StateFault {
-    fn from(error: TensorFileError) -> Self {
-        match error {
-            TensorFileError::Damaged(reason) => Self::Damaged(reason),
-            TensorFileError::Numbers { name, format } => Self::Numbers { name, format },
-        }
-    }
 }

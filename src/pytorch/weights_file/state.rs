@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::pickle::{Id, Object, Pickle};
-use super::storage::{Storages, TensorFault, TensorView};
-use crate::nn::FileTensor;
+use super::storage::{Storages, TensorView};
+use crate::nn::{FileTensor, TensorFileError};
 use crate::pytorch::names::BATCH_COUNT;
 
 /// Keys of a checkpoint under which training programs keep the state dict, in the order of preference.
@@ -18,21 +18,10 @@ pub(super) struct State {
     pub(super) wrapper: Option<&'static str>,
 }
 
-/// Why a file has no tensors to read.
-#[derive(Debug)]
-pub(super) enum StateFault {
-    /// It contradicts itself or is cut off.
-    Damaged(String),
-    /// It holds something else.
-    NoStateDict(String),
-    /// A tensor holds something else than floating-point numbers.
-    Numbers { name: String, format: String },
-}
-
 impl State {
     /// The state dict that was pickled, or that stands in the dict that was.
-    pub(super) fn of(pickle: &Pickle<'_>, storages: &Storages<'_>) -> Result<Self, StateFault> {
-        let (items, wrapper) = state_dict(pickle).map_err(StateFault::NoStateDict)?;
+    pub(super) fn of(pickle: &Pickle<'_>, storages: &Storages<'_>) -> Result<Self, TensorFileError> {
+        let (items, wrapper) = state_dict(pickle).map_err(TensorFileError::NoTensors)?;
         let mut tensors = BTreeMap::new();
         for &(key, value) in items {
             let name = pickle.text(key).ok_or_else(|| no_state("a key of it is no string"))?;
@@ -41,24 +30,17 @@ impl State {
             }
             let view = TensorView::read(pickle, value)
                 .ok_or_else(|| no_state(&format!("`{name}` is no tensor that can be read")))?;
-            let tensor = storages.tensor(view).map_err(|fault| named(fault, name))?;
+            let tensor = storages.tensor(name, view)?;
             if tensors.insert(name.to_owned(), tensor).is_some() {
-                return Err(StateFault::Damaged(format!("`{name}` is there twice")));
+                return Err(TensorFileError::Damaged(format!("`{name}` is there twice")));
             }
         }
         Ok(Self { tensors, wrapper })
     }
 }
 
-fn no_state(reason: &str) -> StateFault {
-    StateFault::NoStateDict(reason.to_owned())
-}
-
-fn named(fault: TensorFault, name: &str) -> StateFault {
-    match fault {
-        TensorFault::Outside(reason) => StateFault::Damaged(format!("`{name}` cannot be read: {reason}")),
-        TensorFault::Numbers(format) => StateFault::Numbers { name: name.to_owned(), format },
-    }
+fn no_state(reason: &str) -> TensorFileError {
+    TensorFileError::NoTensors(reason.to_owned())
 }
 
 type Items<'p> = &'p [(Id, Id)];

@@ -3,8 +3,10 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use safetensors::Dtype;
+
 use super::pickle::{Id, Object, Pickle};
-use crate::nn::{FileTensor, FloatFormat};
+use crate::nn::{FileTensor, TensorFileError, decode_floats};
 
 /// Calls around a tensor that are looked through: parameters, subclasses.
 const MOST_WRAPPERS: usize = 4;
@@ -13,50 +15,33 @@ const MOST_DIMENSIONS: usize = 8;
 /// Bytes of a storage's key, which is a number in practice.
 const LONGEST_KEY: usize = 64;
 
-/// What a storage holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum StorageKind {
-    /// Floating-point numbers.
-    Float(FloatFormat),
-    /// Other numbers of so many bytes.
-    Other(usize),
-    /// A kind that is not known.
-    Unknown,
+/// What a storage of a class of the module `torch` holds; none for what is not known or has no name in safetensors.
+fn kind_of(class: &str) -> Option<Dtype> {
+    Some(match class {
+        "FloatStorage" => Dtype::F32,
+        "DoubleStorage" => Dtype::F64,
+        "HalfStorage" => Dtype::F16,
+        "BFloat16Storage" => Dtype::BF16,
+        "BoolStorage" => Dtype::BOOL,
+        "ByteStorage" | "QUInt8Storage" => Dtype::U8,
+        "CharStorage" | "QInt8Storage" => Dtype::I8,
+        "ShortStorage" => Dtype::I16,
+        "IntStorage" | "QInt32Storage" => Dtype::I32,
+        "LongStorage" => Dtype::I64,
+        "ComplexFloatStorage" => Dtype::C64,
+        _ => return None,
+    })
 }
 
-impl StorageKind {
-    /// The kind of a class of the module `torch`.
-    fn of_class(name: &str) -> Self {
-        match name {
-            "FloatStorage" => Self::Float(FloatFormat::F32),
-            "DoubleStorage" => Self::Float(FloatFormat::F64),
-            "HalfStorage" => Self::Float(FloatFormat::F16),
-            "BFloat16Storage" => Self::Float(FloatFormat::Bf16),
-            "BoolStorage" | "ByteStorage" | "CharStorage" | "QInt8Storage" | "QUInt8Storage" => {
-                Self::Other(1)
-            }
-            "ShortStorage" => Self::Other(2),
-            "IntStorage" | "QInt32Storage" => Self::Other(4),
-            "LongStorage" | "ComplexFloatStorage" => Self::Other(8),
-            "ComplexDoubleStorage" => Self::Other(16),
-            _ => Self::Unknown,
-        }
-    }
-
-    /// Bytes of a number.
-    pub(super) fn bytes(self) -> Option<usize> {
-        match self {
-            Self::Float(format) => Some(format.bytes()),
-            Self::Other(bytes) => Some(bytes),
-            Self::Unknown => None,
-        }
-    }
+/// Bytes of a number.
+pub(super) fn width(kind: Dtype) -> usize {
+    kind.bitsize() / 8
 }
 
 /// The kinds of all storages that a pickle names, by their keys.
-pub(super) fn kinds<'a>(pickle: &Pickle<'a>) -> BTreeMap<&'a str, StorageKind> {
+pub(super) fn kinds<'a>(pickle: &Pickle<'a>) -> BTreeMap<&'a str, Option<Dtype>> {
     let references = pickle.persistent().filter_map(|id| Reference::read(pickle, id));
-    references.map(|reference| (reference.key, StorageKind::of_class(reference.class))).collect()
+    references.map(|reference| (reference.key, kind_of(reference.class))).collect()
 }
 
 /// What stands for a storage in a pickle: `("storage", class, key, device, elements)`.
@@ -145,15 +130,6 @@ impl<'a> TensorView<'a> {
     }
 }
 
-/// A tensor cannot be read.
-#[derive(Debug)]
-pub(super) enum TensorFault {
-    /// Its storage is missing or shorter than it, or it is beyond what the file can hold.
-    Outside(String),
-    /// It holds something else than floating-point numbers.
-    Numbers(String),
-}
-
 /// The storages of a file.
 pub(super) struct Storages<'a> {
     find: &'a dyn Fn(&str) -> Option<&'a [u8]>,
@@ -166,38 +142,48 @@ impl<'a> Storages<'a> {
         Self { find, left: Cell::new(file_bytes) }
     }
 
-    /// Reads a tensor.
-    pub(super) fn tensor(&self, view: TensorView<'_>) -> Result<FileTensor, TensorFault> {
+    /// Reads the tensor `name`.
+    ///
+    /// # Errors
+    /// If it holds no floating-point numbers, or its storage is missing or shorter than it, or it is beyond what the
+    /// file can hold.
+    pub(super) fn tensor(&self, name: &str, view: TensorView<'_>) -> Result<FileTensor, TensorFileError> {
+        let outside = |reason: String| TensorFileError::Damaged(format!("`{name}` cannot be read: {reason}"));
         let key = view.storage.key;
-        let format = match StorageKind::of_class(view.storage.class) {
-            StorageKind::Float(format) => format,
-            _ => return Err(TensorFault::Numbers(view.storage.class.replace("Storage", ""))),
+        let not_floats = || TensorFileError::Numbers {
+            name: name.to_owned(),
+            format: view.storage.class.replace("Storage", ""),
         };
+        let is_float = |kind: &Dtype| decode_floats(*kind, &[]).is_some();
+        let kind = kind_of(view.storage.class).filter(is_float).ok_or_else(not_floats)?;
         let storage = (self.find)(key)
-            .ok_or_else(|| TensorFault::Outside(format!("its storage `{key}` is missing or compressed")))?;
-        let width = format.bytes();
+            .ok_or_else(|| outside(format!("its storage `{key}` is missing or compressed")))?;
+        let width = width(kind);
         let (count, end) = view
             .extent()
             .filter(|&(_, end)| end <= storage.len() / width)
-            .ok_or_else(|| TensorFault::Outside(format!("it lies outside of its storage `{key}`")))?;
+            .ok_or_else(|| outside(format!("it lies outside of its storage `{key}`")))?;
         let left = count.checked_mul(width).and_then(|bytes| self.left.get().checked_sub(bytes));
-        self.left.set(left.ok_or_else(|| {
-            TensorFault::Outside("with it the tensors are larger than the file".to_owned())
-        })?);
-        let values = if count == 0 {
-            Vec::new()
+        self.left
+            .set(left.ok_or_else(|| outside("with it the tensors are larger than the file".to_owned()))?);
+        let gathered;
+        let data = if count == 0 {
+            &[]
         } else if view.is_contiguous() {
-            format.decode(&storage[view.offset * width..end * width])
+            &storage[view.offset * width..end * width]
         } else {
-            gathered(&view, format, storage, count)
+            gathered = gather(&view, width, storage, count);
+            &gathered[..]
         };
-        Ok(FileTensor { shape: view.shape, values })
+        Ok(FileTensor {
+            values: decode_floats(kind, data).ok_or_else(not_floats)?,
+            shape: view.shape.clone(),
+        })
     }
 }
 
-/// The elements of a view that skips or permutes, all of which lie inside of the storage.
-fn gathered(view: &TensorView<'_>, format: FloatFormat, storage: &[u8], count: usize) -> Vec<f32> {
-    let width = format.bytes();
+/// The bytes of the elements, each of so many, of a view that skips or permutes and lies inside of the storage.
+fn gather(view: &TensorView<'_>, width: usize, storage: &[u8], count: usize) -> Vec<u8> {
     let mut position = vec![0; view.shape.len()];
     let mut data = Vec::with_capacity(count * width);
     for _ in 0..count {
@@ -212,5 +198,5 @@ fn gathered(view: &TensorView<'_>, format: FloatFormat, storage: &[u8], count: u
             *index = 0;
         }
     }
-    format.decode(&data)
+    data
 }

@@ -1,11 +1,12 @@
 //! The bars of blocks: their channels to scale around the line that data follow, in the colours of their kernels.
 
-use super::{DrawnLayer, Nonlinearity, Operation, Row};
+use super::{DrawnLayer, Operation, Row};
 use crate::report::axis::{Range, Ticks};
 use crate::report::legend::Symbol;
 use crate::report::marker;
 use crate::report::palette::{BLUE, Colour, GREEN, GREY, INK, ORANGE, PURPLE, VERMILLION, WHITE, tint};
 use crate::report::scene::{Anchor, At, Rect, Scene, Text};
+use crate::spec::Activation;
 
 /// Room between the bars of two blocks.
 const BETWEEN: f64 = 4.0;
@@ -138,31 +139,29 @@ impl Operation {
     }
 }
 
-impl Nonlinearity {
-    /// The name in papers.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Relu => "ReLU",
-            Self::Relu6 => "ReLU6",
-            Self::Hswish => "h-swish",
-        }
+/// An activation's name in papers.
+pub(super) fn activation_name(activation: Activation) -> &'static str {
+    match activation {
+        Activation::Relu => "ReLU",
+        Activation::Relu6 => "ReLU6",
+        Activation::Hswish => "h-swish",
     }
+}
 
-    /// Its graph, both axes from -1 to 1; what tells it from the others is larger than it is.
-    pub(super) fn graph(self) -> &'static [At] {
-        match self {
-            Self::Relu => &[(-1.0, -1.0), (0.0, -1.0), (1.0, 1.0)],
-            Self::Relu6 => &[(-1.0, -1.0), (-0.4, -1.0), (0.3, 1.0), (1.0, 1.0)],
-            Self::Hswish => &[
-                (-1.0, -0.3),
-                (-0.8, -0.35),
-                (-0.6, -0.55),
-                (-0.35, -0.88),
-                (-0.1, -1.0),
-                (0.15, -0.85),
-                (0.4, -0.4),
-                (1.0, 1.0),
-            ],
-        }
+/// The graph of an activation, both axes from -1 to 1; what tells it from the others is larger than it is.
+pub(super) fn activation_graph(activation: Activation) -> &'static [At] {
+    match activation {
+        Activation::Relu => &[(-1.0, -1.0), (0.0, -1.0), (1.0, 1.0)],
+        Activation::Relu6 => &[(-1.0, -1.0), (-0.4, -1.0), (0.3, 1.0), (1.0, 1.0)],
+        Activation::Hswish => &[
+            (-1.0, -0.3),
+            (-0.8, -0.35),
+            (-0.6, -0.55),
+            (-0.35, -0.88),
+            (-0.1, -1.0),
+            (0.15, -0.85),
+            (0.4, -0.4),
+            (1.0, 1.0),
+        ],
     }
 }

@@ -1,6 +1,6 @@
 //! The columns of a drawing: texts get the room that the longest one needs, bars share what is left.
 
-use super::block::Blocks;
+use super::block::{Blocks, activation_graph, activation_name};
 use super::costs::{Cost, CostColumn, CostTexts};
 use super::{DrawnLayer, Row};
 use crate::report::font::{self, Weight};
@@ -139,8 +139,8 @@ impl Columns {
         }
         scene.text(row.text(&layer.output.to_string(), self.output, Anchor::End));
         if let Some(nonlinearity) = layer.nonlinearity {
-            marker::graph(scene, (self.nonlinearity + 6.0, row.y), nonlinearity.graph());
-            scene.text(row.text(nonlinearity.name(), self.nonlinearity + GRAPH, Anchor::Start));
+            marker::graph(scene, (self.nonlinearity + 6.0, row.y), activation_graph(nonlinearity));
+            scene.text(row.text(activation_name(nonlinearity), self.nonlinearity + GRAPH, Anchor::Start));
         }
         self.madds.draw(scene, Cost::of_madds(layer), row);
         if let (Some(column), Some(latency)) = (self.latency, layer.latency) {
@@ -155,7 +155,7 @@ impl DrawnLayer {
     }
 
     fn nonlinearity_name(&self) -> String {
-        self.nonlinearity.map_or("", |nonlinearity| nonlinearity.name()).to_owned()
+        self.nonlinearity.map_or("", activation_name).to_owned()
     }
 }
 

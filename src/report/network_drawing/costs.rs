@@ -1,7 +1,8 @@
 //! A column of costs: the sign of an estimate, a number, its standard deviation, and a bar.
 
 use super::columns::Header;
-use super::{DrawnLatency, DrawnLayer, LatencyBasis, Row};
+use super::{DrawnLatency, DrawnLayer, Row};
+use crate::latency::RowSource;
 use crate::report::font::{self, Weight};
 use crate::report::marker;
 use crate::report::number::{decimals_of, fixed};
@@ -24,13 +25,13 @@ const DIGITS: i32 = 4;
 pub(super) struct Cost {
     amount: f64,
     spread: Option<f64>,
-    basis: LatencyBasis,
+    basis: RowSource,
 }
 
 impl Cost {
     /// In millions.
     pub(super) fn of_madds(layer: &DrawnLayer) -> Self {
-        Self { amount: layer.madds as f64 / 1e6, spread: None, basis: LatencyBasis::Rows }
+        Self { amount: layer.madds as f64 / 1e6, spread: None, basis: RowSource::Exact }
     }
 
     /// In milliseconds.
@@ -44,7 +45,7 @@ impl Cost {
     }
 
     fn is_estimate(self) -> bool {
-        matches!(self.basis, LatencyBasis::Interpolated | LatencyBasis::Extrapolated)
+        matches!(self.basis, RowSource::Interpolated | RowSource::Extrapolated)
     }
 
     fn spread_text(self, decimals: usize) -> String {
@@ -115,13 +116,13 @@ impl CostColumn {
     pub(super) fn draw(&self, scene: &mut Scene, cost: Cost, row: Row) {
         let sign = (self.left + SIGN / 3.0, row.y);
         match cost.basis {
-            LatencyBasis::OtherLayers => {
+            RowSource::Folded => {
                 let remark = row.text(ELSEWHERE, self.left + self.texts.signs, Anchor::Start);
                 return scene.text(Text { colour: GREY, ..remark });
             }
-            LatencyBasis::Interpolated => marker::interpolated(scene, sign),
-            LatencyBasis::Extrapolated => marker::extrapolated(scene, sign),
-            LatencyBasis::Rows => {}
+            RowSource::Interpolated => marker::interpolated(scene, sign),
+            RowSource::Extrapolated => marker::extrapolated(scene, sign),
+            RowSource::Exact | RowSource::OtherActivation => {}
         }
         self.draw_number(scene, cost, row);
         self.draw_bar(scene, cost, row);

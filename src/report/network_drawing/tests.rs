@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::block::{activation_graph, activation_name};
 use super::*;
 use crate::report::palette::{BLUE, Colour, GREEN, GREY, WHITE, tint};
 use crate::report::scene::Mark;
@@ -13,7 +14,7 @@ fn block(kernel: u32, expanded: u32, output: u32) -> DrawnLayer {
         expanded: Some(expanded),
         output,
         squeeze_excite: false,
-        nonlinearity: Some(Nonlinearity::Relu),
+        nonlinearity: Some(Activation::Relu),
         map: [56, 56],
         madds: 1_000_000,
         latency: None,
@@ -31,7 +32,7 @@ fn classifier(classes: u32) -> DrawnLayer {
     }
 }
 
-fn timed(layer: DrawnLayer, ms: f64, stddev_ms: Option<f64>, basis: LatencyBasis) -> DrawnLayer {
+fn timed(layer: DrawnLayer, ms: f64, stddev_ms: Option<f64>, basis: RowSource) -> DrawnLayer {
     DrawnLayer { latency: Some(DrawnLatency { ms, stddev_ms, basis }), ..layer }
 }
 
@@ -45,7 +46,7 @@ fn scene(layers: Vec<DrawnLayer>) -> Scene {
 
 /// A network of `count` blocks and a classifier, with all that a block may have.
 fn network(count: u32) -> Vec<DrawnLayer> {
-    let bases = [LatencyBasis::Rows, LatencyBasis::Interpolated, LatencyBasis::Extrapolated];
+    let bases = [RowSource::Exact, RowSource::Interpolated, RowSource::Extrapolated];
     let layer = |index: u32| DrawnLayer {
         name: format!("blocks.{index}"),
         squeeze_excite: index.is_multiple_of(3),
@@ -58,7 +59,7 @@ fn network(count: u32) -> Vec<DrawnLayer> {
             bases[index as usize % 3],
         )
     };
-    let folded = timed(classifier(1000), 0.0, None, LatencyBasis::OtherLayers);
+    let folded = timed(classifier(1000), 0.0, None, RowSource::Folded);
     (0..count).map(layer).chain([folded]).collect()
 }
 
@@ -189,14 +190,17 @@ fn squeeze_excite_is_marked_beside_its_block() {
 
 #[test]
 fn activations_have_names_and_graphs_of_their_own() {
-    let kinds = [Nonlinearity::Relu, Nonlinearity::Relu6, Nonlinearity::Hswish];
+    let kinds = [Activation::Relu, Activation::Relu6, Activation::Hswish];
     let with = |nonlinearity| DrawnLayer { nonlinearity: Some(nonlinearity), ..block(3, 8, 8) };
     let scene = scene(kinds.map(with).into_iter().chain([classifier(8)]).collect());
     for kind in kinds {
-        assert_eq!(texts(&scene).iter().filter(|text| **text == kind.name()).count(), 1);
-        assert!(kind.graph().iter().all(|(x, y)| x.abs() <= 1.0 && y.abs() <= 1.0));
+        assert_eq!(texts(&scene).iter().filter(|text| **text == activation_name(kind)).count(), 1);
+        assert!(activation_graph(kind).iter().all(|(x, y)| x.abs() <= 1.0 && y.abs() <= 1.0));
     }
-    assert!(kinds[0].graph() != kinds[1].graph() && kinds[1].graph() != kinds[2].graph());
+    assert!(
+        activation_graph(kinds[0]) != activation_graph(kinds[1])
+            && activation_graph(kinds[1]) != activation_graph(kinds[2])
+    );
 }
 
 #[test]
@@ -251,8 +255,8 @@ fn costs_have_bars_as_long_as_they_are() {
 #[test]
 fn an_estimate_has_a_sign_and_a_hollow_bar() {
     let latency = |basis| timed(block(3, 8, 8), 2.0, None, basis);
-    let bases = [LatencyBasis::Rows, LatencyBasis::Interpolated, LatencyBasis::Extrapolated];
-    let folded = timed(classifier(10), 0.0, None, LatencyBasis::OtherLayers);
+    let bases = [RowSource::Exact, RowSource::Interpolated, RowSource::Extrapolated];
+    let folded = timed(classifier(10), 0.0, None, RowSource::Folded);
     let scene = scene(bases.map(latency).into_iter().chain([folded]).collect());
     assert_eq!(areas(&scene, WHITE).len(), 2);
     let rings =
@@ -268,8 +272,8 @@ fn an_estimate_has_a_sign_and_a_hollow_bar() {
 
 #[test]
 fn a_standard_deviation_is_written_and_drawn_where_there_is_one() {
-    let known = timed(block(3, 8, 8), 2.0, Some(0.5), LatencyBasis::Rows);
-    let unknown = timed(block(3, 8, 8), 1.0, None, LatencyBasis::Rows);
+    let known = timed(block(3, 8, 8), 2.0, Some(0.5), RowSource::Exact);
+    let unknown = timed(block(3, 8, 8), 1.0, None, RowSource::Exact);
     let with = scene(vec![known, unknown.clone(), unknown.clone()]);
     let written = |scene: &Scene| texts(scene).iter().filter(|text| text.starts_with("\u{b1} 0.5")).count();
     assert_eq!((written(&with), written(&scene(vec![unknown.clone(), unknown]))), (1, 0));
@@ -306,9 +310,9 @@ fn any_number_of_layers_is_sound_and_the_page_grows_with_them() {
 fn extreme_numbers_and_no_layers_are_sound() {
     let widest = DrawnLayer { madds: 70_000_000_000_000_000, ..block(15, 65_536, 65_536) };
     let thinnest = DrawnLayer { squeeze_excite: true, madds: 1, ..block(1, 1, 1) };
-    let slow = timed(widest, 1e9, Some(1e9), LatencyBasis::Extrapolated);
-    let fast = timed(thinnest, 1e-9, Some(1e-12), LatencyBasis::Interpolated);
-    let folded = timed(classifier(1_000_000), 0.0, None, LatencyBasis::OtherLayers);
+    let slow = timed(widest, 1e9, Some(1e9), RowSource::Extrapolated);
+    let fast = timed(thinnest, 1e-9, Some(1e-12), RowSource::Interpolated);
+    let folded = timed(classifier(1_000_000), 0.0, None, RowSource::Folded);
     assert_sound(&scene(vec![slow, fast, folded.clone()]));
     assert_sound(&scene(vec![folded]));
     assert_sound(&scene(Vec::new()));
@@ -338,7 +342,7 @@ fn what_cannot_be_drawn_is_refused_by_name() {
     let error = |layer: DrawnLayer| drawing(vec![layer, classifier(10)]).scene().unwrap_err().to_string();
     assert!(error(block(3, 8, 0)).starts_with("width of layer \"blocks.0\" is 0"));
     assert!(error(block(3, 0, 8)).starts_with("expanded width of layer \"blocks.0\" is 0"));
-    let latency = |ms, stddev| error(timed(block(3, 8, 8), ms, Some(stddev), LatencyBasis::Rows));
+    let latency = |ms, stddev| error(timed(block(3, 8, 8), ms, Some(stddev), RowSource::Exact));
     assert!(latency(f64::NAN, 1.0).starts_with("latency of layer \"blocks.0\" is NaN"));
     assert!(latency(1.0, -1.0).starts_with("standard deviation of the latency of layer \"blocks.0\" is -1"));
 }
@@ -349,13 +353,12 @@ fn any_layer() -> impl Strategy<Value = DrawnLayer> {
         Just(Operation::Linear),
         Just(Operation::Pooling),
     ];
-    let nonlinearity =
-        prop::sample::select(vec![Nonlinearity::Relu, Nonlinearity::Relu6, Nonlinearity::Hswish]);
+    let nonlinearity = prop::sample::select(vec![Activation::Relu, Activation::Relu6, Activation::Hswish]);
     let basis = prop::sample::select(vec![
-        LatencyBasis::Rows,
-        LatencyBasis::Interpolated,
-        LatencyBasis::Extrapolated,
-        LatencyBasis::OtherLayers,
+        RowSource::Exact,
+        RowSource::Interpolated,
+        RowSource::Extrapolated,
+        RowSource::Folded,
     ]);
     let latency = (0.0..200.0f64, prop::option::of(0.0..200.0f64), basis)
         .prop_map(|(ms, stddev_ms, basis)| DrawnLatency { ms, stddev_ms, basis });

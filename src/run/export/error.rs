@@ -1,7 +1,5 @@
 //! Why a network was not exported.
 
-use std::path::PathBuf;
-
 use miette::Diagnostic;
 
 use super::proof::{Proof, TOLERANCE};
@@ -10,6 +8,7 @@ use crate::export::{MissingTensor, QuantisationError};
 use crate::nn::WeightsError;
 use crate::pytorch::{ImportError, ModuleError, StateDictError, Unnamed, WeightsFileError};
 use crate::runtime::RuntimeError;
+use crate::whole_file::PathError;
 
 /// A network was not exported; nothing was kept.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -42,8 +41,8 @@ pub enum ExportError {
     #[diagnostic(transparent)]
     Runtime(#[from] RuntimeError),
     /// A file could not be written or read back.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Io(#[from] PathError),
     /// The file does not compute what the network computes.
     #[error(
         "the file is not kept: run by {by}, its logits differ from the network's by up to {:.2e} of the largest one \

@@ -137,7 +137,9 @@ impl OnnxExport<'_> {
     fn images_in_call(&self) -> NonZeroUsize {
         match self.batch {
             ModelBatch::Any => BATCH,
-            ModelBatch::Fixed(images) => NonZeroUsize::new(images as usize).unwrap_or(NonZeroUsize::MIN),
+            ModelBatch::Fixed(images) => {
+                NonZeroUsize::new(images as usize).expect("--static-batch is at least 1")
+            }
         }
     }
 
@@ -172,7 +174,7 @@ impl OnnxExport<'_> {
 }
 
 fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    serde_json::to_string(value).expect("what a model card says has text for keys")
 }
 
 /// What travels with a model, by name.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::ExportedFile;
 use super::error::ExportError;
-use crate::whole_file::PendingFile;
+use crate::whole_file::{PathError, PendingFile};
 
 /// Files that are kept all together, or not at all.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub(super) struct Pending {
 impl Pending {
     /// Writes a file beside its final name; its path until it is kept.
     pub(super) fn write(&mut self, path: &Path, bytes: &[u8], content: &str) -> Result<PathBuf, ExportError> {
-        let file = PendingFile::write(path, bytes).map_err(failed("write", path))?;
+        let file = PendingFile::write(path, bytes)?;
         let pending = file.pending().to_owned();
         let described =
             ExportedFile { path: path.to_owned(), bytes: bytes.len() as u64, content: content.to_owned() };
@@ -27,7 +27,7 @@ impl Pending {
     pub(super) fn keep(self) -> Result<Vec<ExportedFile>, ExportError> {
         let mut kept = Vec::with_capacity(self.files.len());
         for (file, described) in self.files {
-            file.keep().map_err(failed("write", &described.path))?;
+            file.keep()?;
             kept.push(described);
         }
         Ok(kept)
@@ -36,10 +36,5 @@ impl Pending {
 
 /// Reads a file back.
 pub(super) fn read_back(path: &Path) -> Result<Vec<u8>, ExportError> {
-    std::fs::read(path).map_err(failed("read", path))
-}
-
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ExportError {
-    let path = path.to_owned();
-    move |source| ExportError::Io { action, path, source }
+    Ok(std::fs::read(path).map_err(PathError::on("read", path))?)
 }

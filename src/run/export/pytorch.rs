@@ -9,7 +9,7 @@ use super::pending::{Pending, read_back};
 use super::source::Source;
 use super::weights::prove;
 use crate::graph::LayerGraph;
-use crate::nn::Network;
+use crate::nn::{Network, tensor_file_bytes};
 use crate::pytorch::{
     ModuleNotes, Origin, Package, TensorNames, Twin, WeightsFile, import, module_text, state_dict,
 };
@@ -51,7 +51,7 @@ pub fn write_pytorch(
         }
     };
     let state = state_dict(&target.names, &source.values)?;
-    let bytes = safetensors::serialize(&state, None).map_err(candle_core::Error::wrap)?;
+    let bytes = tensor_file_bytes(state, None).map_err(candle_core::Error::wrap)?;
     let path = folder.join(file_name(source, target.origin));
     let written = pending.write(&path, &bytes, &target.content)?;
     let read = WeightsFile::parse(&written, &read_back(&written)?)?;

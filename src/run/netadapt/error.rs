@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use miette::Diagnostic;
 
-use super::state::StateFileError;
 use crate::data::DataError;
 use crate::journal::JournalError;
 use crate::latency::MissingRows;
@@ -13,6 +12,7 @@ use crate::report::ReportError;
 use crate::run::folder::FolderError;
 use crate::run::training::TrainingRunError;
 use crate::train::TrainError;
+use crate::whole_file::PathError;
 
 /// An adaptation ended without a result.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -23,7 +23,9 @@ pub enum NetadaptRunError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
-    Members(#[from] StateFileError),
+    File(#[from] PathError),
+    #[error("{} holds no networks of this adaptation: {reason}; delete the run folder to start again", path.display())]
+    State { path: PathBuf, reason: String },
     #[error(transparent)]
     Weights(#[from] WeightsError),
     #[error(transparent)]

@@ -99,7 +99,7 @@ impl Loop<'_> {
         let widths = problem.seed();
         SeedRecord {
             arch_id: problem.costed().arch_id(),
-            cost: problem.cost(&widths).unwrap_or(f64::NAN),
+            cost: problem.cost(&widths).expect("a problem is made of a network that it can price"),
             accuracy: self.original.trained.accuracy(),
             images: self.original.trained.right.len(),
             groups: problem.groups().iter().map(|group| group.name.clone()).collect(),
@@ -144,7 +144,7 @@ impl Loop<'_> {
         mut iterations: Vec<IterationRecord>,
         journal: &mut Journal,
     ) -> Result<(Vec<IterationRecord>, BTreeMap<u64, Trained>), NetadaptRunError> {
-        let mut members = state::read(&self.state_file(iterations.len()))?;
+        let mut members = state::read(&self.state_file(iterations.len()), self.arena.surgery())?;
         let mut next_key =
             1 + iterations.iter().map(|iteration| iteration.proposals.len() as u64).sum::<u64>();
         while let Some(round) = adaptation.ask() {

@@ -25,6 +25,5 @@ pub use options::{FinalTraining, NetadaptOptions};
 pub use progress::{NetadaptEvent, NetadaptProgress};
 pub use record::{IterationRecord, Line, ProposalRecord, ProposalState, SeedRecord};
 pub use run::NetadaptRun;
-pub use state::StateFileError;
 pub use summary::{GroupChange, Summary};
 pub use view::{NETWORK, NetadaptView, TABLE, TRAINED_NETWORK};

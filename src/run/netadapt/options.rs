@@ -7,10 +7,10 @@ use crate::netadapt::{Importance, Limit, Rule, Step};
 use crate::pytorch::Origin;
 use crate::spec::ArchId;
 use crate::train::Recipe;
+use crate::word_list::word_list;
 
 /// What happens to the narrowed network in the end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FinalTraining {
     /// It is trained on from its weights.
     #[default]
@@ -18,6 +18,8 @@ pub enum FinalTraining {
     /// It is trained from fresh weights.
     Scratch,
 }
+
+word_list!(FinalTraining, "final training", [Finetune = "finetune", Scratch = "scratch"]);
 
 /// The options that decide an adaptation's results; `run.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

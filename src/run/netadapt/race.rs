@@ -123,7 +123,7 @@ impl<'a> Arena<'a> {
         self.problem.channels()
     }
 
-    fn surgery(&self) -> Surgery<'_> {
+    pub(super) fn surgery(&self) -> Surgery<'_> {
         Surgery { graph: self.problem.trained_graph(), groups: self.groups() }
     }
 
@@ -370,7 +370,7 @@ fn means(values: &Values, original: &Values) -> Values {
     let filled = |(path, tensor): (&String, &Vec<f32>)| {
         let sum: f64 = tensor.iter().map(|&value| f64::from(value)).sum();
         let mean = (sum / tensor.len().max(1) as f64) as f32;
-        (path.clone(), vec![mean; original.get(path).map_or(0, Vec::len)])
+        (path.clone(), vec![mean; original[path].len()])
     };
     values.iter().map(filled).collect()
 }

@@ -3,7 +3,6 @@
 //! It reads the run folder without its lock, and publishes the result by a rename that never replaces a file. The
 //! search takes the result when it comes to the trial.
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -18,6 +17,7 @@ use crate::run::execute::{Job, JobResult, catching};
 use crate::run::folder::{FolderError, RunReader};
 use crate::run::images::TrainingImages;
 use crate::spec::NetworkSpec;
+use crate::text_file::json_text;
 use crate::whole_file::PendingFile;
 
 /// Runs the job of a trial and publishes its outcome; one that another process has published before stays. `open` reads
@@ -75,10 +75,6 @@ fn publish(reader: &RunReader, job: Job, outcome: &Outcome) -> Result<(), Folder
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
     };
-    let text = serde_json::to_string_pretty(&result).expect("a result is plain data with text keys") + "\n";
-    let written = PendingFile::write(&path, text.as_bytes()).and_then(PendingFile::keep_new);
-    match written {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        other => other.map_err(|source| FolderError::Io { action: "write", path, source }),
-    }
+    PendingFile::write(&path, json_text(&result).as_bytes())?.keep_new()?;
+    Ok(())
 }

@@ -61,15 +61,9 @@ impl TestReport {
     /// Images by class and prediction under the classes' names, for tables and plots.
     ///
     /// # Errors
-    /// [`ReportError::Class`] if a report that was read names fewer classes than it counts.
+    /// [`ReportError::Classes`] if a report that was read names other classes than it counts.
     pub fn matrix(&self) -> Result<ConfusionMatrix, ReportError> {
-        let mut matrix = ConfusionMatrix::new(&self.classes);
-        for (class, row) in (0..).zip(self.confusion.rows()) {
-            for (predicted, &images) in (0..).zip(row) {
-                matrix.add(class, predicted, images)?;
-            }
-        }
-        Ok(matrix)
+        ConfusionMatrix::of(&self.classes, self.confusion.clone())
     }
 }
 

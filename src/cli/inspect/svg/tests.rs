@@ -6,7 +6,7 @@ use rstest::rstest;
 use super::*;
 use crate::cli::inspect::target::target;
 use crate::cli::inspect::{InspectArgs, network};
-use crate::spec::REFERENCE_NETWORKS;
+use crate::spec::{Activation, REFERENCE_NETWORKS};
 
 fn report_of(arguments: &[&str]) -> NetworkReport {
     let args = InspectArgs::parse_from([&["mbn-inspect"], arguments].concat());
@@ -46,9 +46,9 @@ fn layers_are_those_of_the_paper() {
     assert_eq!(layers.len(), 16);
     let [stem, first, fourth, pool, classifier] = [0, 1, 4, 13, 15].map(|index| &layers[index]);
     assert_eq!((stem.expanded, stem.output, stem.map), (None, 16, [112, 112]));
-    assert_eq!(stem.nonlinearity, Some(Nonlinearity::Hswish));
+    assert_eq!(stem.nonlinearity, Some(Activation::Hswish));
     assert_eq!((first.expanded, first.squeeze_excite), (Some(16), true));
-    assert_eq!(first.nonlinearity, Some(Nonlinearity::Relu));
+    assert_eq!(first.nonlinearity, Some(Activation::Relu));
     assert_eq!(fourth.operation, Operation::Convolution { kernel: 5 });
     assert_eq!((fourth.expanded, fourth.output, fourth.map), (Some(96), 40, [14, 14]));
     assert_eq!((pool.operation, pool.nonlinearity, pool.madds), (Operation::Pooling, None, 0));
@@ -56,7 +56,7 @@ fn layers_are_those_of_the_paper() {
     assert!(layers.iter().all(|layer| layer.latency.is_none()));
     assert_eq!(layers.iter().map(|layer| layer.madds).sum::<u64>(), 56_510_400);
     let relu6 = layers_of(&["mobilenet_v2"])[0].nonlinearity;
-    assert_eq!(relu6, Some(Nonlinearity::Relu6));
+    assert_eq!(relu6, Some(Activation::Relu6));
 }
 
 #[test]
@@ -65,12 +65,7 @@ fn latencies_say_what_they_rest_on() {
     let layers = drawing(&report).layers;
     let at = |index: usize| layers[index].latency.expect("timed");
     let bases = [0, 2, 9, 13].map(|index| at(index).basis);
-    let expected = [
-        LatencyBasis::Rows,
-        LatencyBasis::Interpolated,
-        LatencyBasis::Extrapolated,
-        LatencyBasis::OtherLayers,
-    ];
+    let expected = [RowSource::Exact, RowSource::Interpolated, RowSource::Extrapolated, RowSource::Folded];
     assert_eq!(bases, expected);
     assert_eq!(at(0).stddev_ms, None, "the table has one measurement of the stem");
     assert!(at(5).stddev_ms.is_some_and(|stddev| stddev > 0.0));
@@ -87,10 +82,10 @@ fn latencies_say_what_they_rest_on() {
 #[test]
 fn one_estimate_makes_a_latency_an_estimate() {
     use RowSource::{Exact, Extrapolated, Folded, Interpolated, OtherActivation};
-    assert_eq!(basis(&[Exact, Interpolated]), LatencyBasis::Interpolated);
-    assert_eq!(basis(&[Interpolated, Extrapolated]), LatencyBasis::Extrapolated);
-    assert_eq!(basis(&[Folded, OtherActivation]), LatencyBasis::Rows);
-    assert_eq!(basis(&[Folded]), LatencyBasis::OtherLayers);
+    assert_eq!(basis(&[Exact, Interpolated]), RowSource::Interpolated);
+    assert_eq!(basis(&[Interpolated, Extrapolated]), RowSource::Extrapolated);
+    assert_eq!(basis(&[Folded, OtherActivation]), RowSource::Exact);
+    assert_eq!(basis(&[Folded]), RowSource::Folded);
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Frame {
     pub fn new(networks: &[MeasuredNetwork], bounds: &Bounds) -> Self {
         let ratios: Vec<f64> = networks.iter().map(|n| n.measured_ms / n.sums.total_ms()).collect();
         let measured: Vec<f64> = networks.iter().map(|n| n.measured_ms).collect();
-        let base_ms = networks.first().map_or(0.0, |network| network.sums.base_ms);
+        let base_ms = networks.first().expect("a fit refuses to begin without networks").sums.base_ms;
         let units = networks.iter().map(|n| n.sums.total_ms() - base_ms);
         let terms = networks.iter().flat_map(|n| n.sums.by_term.keys());
         let mut columns: BTreeMap<Term, usize> = BTreeMap::new();
@@ -70,8 +70,8 @@ impl Frame {
             *column = FIRST_TERM + index;
         }
         Self {
-            scale: median(&ratios).unwrap_or(1.0),
-            reference_ms: median(&measured).unwrap_or(1.0),
+            scale: median(&ratios).expect("as many as networks"),
+            reference_ms: median(&measured).expect("as many as networks"),
             base_ms,
             least_ms: units.fold(f64::INFINITY, f64::min),
             columns,

@@ -4,9 +4,8 @@
 //! own that belongs to the convolution before it. Squeeze-excite is a mean, two layers, and additions and
 //! multiplications up to the scaling.
 
-use super::Source;
 use super::run_order::Operator;
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 use crate::graph::{LatencyUnit, LayerGraph, UnitKind};
 use crate::latency::TableRow;
 use crate::spec::Activation;
@@ -139,7 +138,7 @@ impl Cursor<'_> {
             "is --network the network that was profiled, with its --width and --resolution?"
         };
         self.source
-            .error(operator.line, format!("`{}` stands where {wanted}", operator.name))
+            .error_in_line(operator.line, format!("`{}` stands where {wanted}", operator.name))
             .with_remedy(remedy)
     }
 }

@@ -1,7 +1,6 @@
 //! The section `Run Order` of a profile: one line for each operator, in the order in which they ran.
 
-use super::Source;
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 
 /// One executed operator.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,20 +18,20 @@ const REMEDY: &str =
 pub(super) fn operators(source: Source) -> Result<Vec<Operator>, FileError> {
     let is_title = |text: &str| text.contains("===") && text.contains("Run Order");
     let title = source.lines().filter(|(_, text)| is_title(text)).last();
-    let (start, _) =
-        title.ok_or_else(|| source.error(1, "the file has no section `Run Order`").with_remedy(REMEDY))?;
+    let (start, _) = title
+        .ok_or_else(|| source.error_in_line(1, "the file has no section `Run Order`").with_remedy(REMEDY))?;
     let mut lines = source.lines().skip(start);
     let (line, names) =
         lines.next().ok_or_else(|| source.error_at_end("the section is empty").with_remedy(REMEDY))?;
     let columns = Columns::of(names).ok_or_else(|| {
-        source.error(line, "the columns `node type` and `avg ms` are not here").with_remedy(REMEDY)
+        source.error_in_line(line, "the columns `node type` and `avg ms` are not here").with_remedy(REMEDY)
     })?;
     let rows = lines.take_while(|(_, text)| !text.trim().is_empty());
     let operators: Result<Vec<Operator>, FileError> = rows
         .map(|(line, text)| {
-            columns
-                .operator(line, text)
-                .ok_or_else(|| source.error(line, "no operator with its average latency").with_remedy(REMEDY))
+            columns.operator(line, text).ok_or_else(|| {
+                source.error_in_line(line, "no operator with its average latency").with_remedy(REMEDY)
+            })
         })
         .collect();
     operators

@@ -4,53 +4,39 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
-use crate::diagnostic::FileError;
+use crate::diagnostic::{FileError, Source};
 
-/// Latencies above this are taken for a mistake of units.
-const IMPLAUSIBLE_MS: f64 = 60_000.0;
-
-/// A file's name and text; lines that start with `#` are comments.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CsvText<'a> {
-    pub file: &'a str,
-    pub text: &'a str,
-}
-
-impl<'a> CsvText<'a> {
-    pub fn reader(self) -> csv::Reader<&'a [u8]> {
+impl<'a> Source<'a> {
+    /// Its records; lines that start with `#` are comments.
+    pub fn csv_reader(self) -> csv::Reader<&'a [u8]> {
         csv::ReaderBuilder::new().comment(Some(b'#')).trim(csv::Trim::All).from_reader(self.text.as_bytes())
     }
 
-    /// The names of the columns: all of them `known`, the `required` ones among them.
-    pub fn columns(
+    /// The names of the columns, the `required` ones among them.
+    ///
+    /// # Errors
+    /// If one is missing, or the first row cannot be read.
+    pub fn csv_columns<'n>(
         self,
         reader: &mut csv::Reader<&[u8]>,
-        known: &[&str],
-        required: &[&str],
+        required: impl IntoIterator<Item = &'n str>,
     ) -> Result<csv::StringRecord, FileError> {
-        let columns = reader.headers().map_err(|error| self.error(&error))?.clone();
+        let columns = reader.headers().map_err(|error| self.csv_error(&error))?.clone();
         let place = Place { csv: self, columns: &columns, record: &columns };
-        for name in &columns {
-            if !known.contains(&name) {
-                let remedy = if name.starts_with("latency") {
-                    "give the latency in milliseconds in a column `latency_ms`".to_owned()
-                } else {
-                    format!("known columns are {}", known.join(", "))
-                };
-                return Err(place.error(name, format!("unknown column `{name}`")).with_remedy(remedy));
-            }
-        }
         for name in required {
-            if !columns.iter().any(|column| column == *name) {
+            if !columns.iter().any(|column| column == name) {
                 let first = columns.get(0).unwrap_or_default();
-                return Err(place.error(first, format!("the table has no column `{name}`")));
+                let stated: Vec<_> = columns.iter().collect();
+                return Err(place
+                    .error(first, format!("the table has no column `{name}`"))
+                    .with_remedy(format!("its columns are {}", stated.join(", "))));
             }
         }
         Ok(columns)
     }
 
     /// A record that is none.
-    pub fn error(self, error: &csv::Error) -> FileError {
+    pub fn csv_error(self, error: &csv::Error) -> FileError {
         let at = error.position().map_or(0, |p| p.byte() as usize);
         FileError::at(self.file, self.text, at..at + 1, error.to_string())
             .with_remedy("every row needs one field for each column of the first row")
@@ -58,9 +44,13 @@ impl<'a> CsvText<'a> {
 }
 
 /// One record.
-pub(super) struct Place<'a> {
-    pub csv: CsvText<'a>,
+#[derive(Debug)]
+pub struct Place<'a> {
+    /// The file.
+    pub csv: Source<'a>,
+    /// The names of its columns.
     pub columns: &'a csv::StringRecord,
+    /// The record.
     pub record: &'a csv::StringRecord,
 }
 
@@ -104,45 +94,37 @@ impl Place<'_> {
     }
 
     /// The record as a type whose fields are named like the columns.
+    ///
+    /// # Errors
+    /// If a field cannot have that value.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, FileError> {
         self.record.deserialize(Some(self.columns)).map_err(|error| self.unreadable(&error))
     }
 
     fn unreadable(&self, error: &csv::Error) -> FileError {
         let csv::ErrorKind::Deserialize { err, .. } = error.kind() else {
-            return self.csv.error(error);
+            return self.csv.csv_error(error);
         };
         let column = err
             .field()
             .and_then(|index| self.columns.get(index as usize))
             .or(self.columns.get(0))
             .unwrap_or_default();
-        let value =
-            self.columns.iter().position(|c| c == column).and_then(|i| self.record.get(i)).unwrap_or("");
+        let value = self.field(column);
         self.error(column, format!("`{value}` is no value for the column `{column}`"))
             .with_remedy("numbers are plain: 224, 0.75")
     }
 
-    /// The value of the column `latency_ms`, if a latency can have it.
-    pub fn latency_ms(&self, latency_ms: f64) -> Result<f64, FileError> {
-        if !(latency_ms.is_finite() && latency_ms > 0.0) {
-            return Err(self
-                .error("latency_ms", format!("a latency of {latency_ms} ms is impossible"))
-                .with_remedy("measure the row again or leave it out"));
-        }
-        if latency_ms > IMPLAUSIBLE_MS {
-            return Err(self
-                .error("latency_ms", format!("a latency of {latency_ms} ms is implausible"))
-                .with_remedy("the column is in milliseconds, not micro- or nanoseconds"));
-        }
-        Ok(latency_ms)
+    /// What a field says; empty where the record has none.
+    pub fn field(&self, column: &str) -> &str {
+        let at = self.columns.iter().position(|name| name == column);
+        at.and_then(|at| self.record.get(at)).unwrap_or("")
     }
 
-    /// The value of the column `stddev_ms`, if a standard deviation can have it.
-    pub fn stddev_ms(&self, stddev_ms: Option<f64>) -> Result<Option<f64>, FileError> {
-        if stddev_ms.is_some_and(|s| !(s.is_finite() && s >= 0.0)) {
-            return Err(self.error("stddev_ms", "a standard deviation is a number from 0"));
-        }
-        Ok(stddev_ms)
+    /// A mistake of the whole record.
+    pub fn error_of_row(&self, message: impl Into<String>) -> FileError {
+        let (start, _) = self.start();
+        let length = self.csv.text[start..].lines().next().map_or(0, str::len);
+        FileError::at(self.csv.file, self.csv.text, start..start + length, message)
     }
 }
