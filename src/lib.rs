@@ -7,6 +7,7 @@
 
 pub mod cholesky;
 pub mod cli;
+pub mod cost;
 #[cfg(feature = "train")]
 pub mod data;
 pub mod diagnostic;

@@ -11,6 +11,7 @@ mod images;
 mod inputs;
 mod model_card;
 pub mod netadapt;
+mod one_or_many;
 mod proxy;
 pub mod search;
 mod threads;

@@ -3,20 +3,20 @@
 use std::path::Path;
 
 use super::NetadaptArgs;
-use super::network::Costed;
 use crate::cli::weights_args::Start;
+use crate::cost::Meter;
 use crate::graph::LayerGraph;
-use crate::netadapt::{CONFIDENCE, Problem};
+use crate::netadapt::{CONFIDENCE, NetworkProblem, Problem};
 use crate::run::netadapt::{NetadaptOptions, NetadaptResult};
 use crate::run::{TrainingImages, describe_proxy};
 
-pub(super) fn warnings(Costed { problem, .. }: &Costed<'_>, options: &NetadaptOptions) -> Vec<String> {
+pub(super) fn warnings(problem: &NetworkProblem<'_>, options: &NetadaptOptions) -> Vec<String> {
     let unmeasured = problem.unmeasured_levels();
     let mut warnings = Vec::new();
     if unmeasured > 0 {
         warnings.push(format!(
             "{unmeasured} widths are left out: {} has no rows to estimate them from",
-            options.target
+            options.target.join(" or ")
         ));
     }
     if options.weights.is_some() {
@@ -30,11 +30,10 @@ pub(super) fn warnings(Costed { problem, .. }: &Costed<'_>, options: &NetadaptOp
 
 pub(super) fn summary(
     options: &NetadaptOptions,
-    costed: &Costed<'_>,
+    problem: &NetworkProblem<'_>,
     start: Option<&Start>,
     images: &TrainingImages,
 ) -> Vec<String> {
-    let (problem, budget) = (&costed.problem, options.budget);
     let (trained_on, held_out, tested) = images.counts();
     let cost = LayerGraph::lower(problem.costed()).cost();
     let from = match start {
@@ -46,12 +45,12 @@ pub(super) fn summary(
     };
     let network = vec![
         format!(
-            "{}: {}, {:.2} M parameters, {:.1} M multiply-adds; budget {budget}{}; {} groups of channels",
+            "{}: {}, {:.2} M parameters, {:.1} M multiply-adds; budget {}; {} groups of channels",
             problem.costed().name,
-            budget.resource.show(problem.cost(&problem.seed()).unwrap_or(f64::NAN)),
+            problem.resource().show(problem.cost(&problem.seed()).unwrap_or(f64::NAN)),
             cost.params as f64 / 1e6,
             cost.madds as f64 / 1e6,
-            costed.bounds.beside_budget(budget.amount),
+            problem.meters().iter().map(Meter::budget_text).collect::<Vec<_>>().join(" and "),
             problem.groups().len()
         ),
         format!("it is {}", describe_proxy(problem.costed(), problem.trained())),
@@ -94,6 +93,6 @@ pub(super) fn result_text(result: &NetadaptResult, folder: &Path, args: &Netadap
         "iterations.jsonl, derived/proposals.csv",
         "derived/adaptation.svg, widths.svg, summary.json ...",
         network.display(),
-        args.target
+        args.target.first().map_or("", String::as_str)
     )
 }

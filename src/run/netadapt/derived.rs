@@ -57,7 +57,7 @@ pub(super) fn write(
             from: proposal.from,
             to: proposal.to,
             cost: proposal.cost,
-            cost_upper: run.bounds.upper(proposal.cost),
+            cost_upper: run.problem.bounds().upper(proposal.cost),
             accuracy: proposal.accuracy,
             images: proposal.images,
             steps: proposal.steps,
@@ -82,7 +82,7 @@ pub(super) fn write(
     folder.write_json("derived/summary.json", summary)?;
     folder.write("derived/summary.txt", summary.text().as_bytes())?;
     adaptation_plot(run, seed, iterations, widths, summary).write(&folder.derived("adaptation"))?;
-    widths_plot(run, widths).write(&folder.derived("widths"))?;
+    widths_plot(run, widths, summary).write(&folder.derived("widths"))?;
     Ok(())
 }
 
@@ -98,7 +98,7 @@ fn adaptation_plot(
     summary: &Summary,
 ) -> AdaptationPlot {
     let options = run.options;
-    let scale = |cost: f64| cost / options.budget.resource.unit();
+    let scale = |cost: f64| cost / run.problem.resource().unit();
     let point = |cost: f64, accuracy: f64| CostPoint { cost: scale(cost), accuracy: percent(accuracy) };
     let tried = iterations.iter().flat_map(|iteration| &iteration.proposals);
     AdaptationPlot {
@@ -106,15 +106,15 @@ fn adaptation_plot(
         subtitle: format!(
             "{} to {} on {}; {} iterations, {} proposals; seed {}",
             run.problem.costed().name,
-            options.budget,
+            summary.budgets_text(),
             options.data,
             summary.iterations,
             summary.proposals,
             options.seed
         ),
-        cost_label: run.cost_label.to_owned(),
+        cost_label: run.problem.axis_label(),
         accuracy_label: "held-out accuracy after short training, %".to_owned(),
-        limit: Some(scale(options.budget.amount)),
+        limit: Some(scale(run.problem.budget())),
         tried: tried
             .filter(|p| p.state != ProposalState::Pacer)
             .filter_map(|p| Some(point(p.cost, p.accuracy?)))
@@ -139,14 +139,14 @@ fn adaptation_plot(
     }
 }
 
-fn widths_plot(run: &NetadaptRun<'_>, widths: &[u32]) -> WidthsPlot {
+fn widths_plot(run: &NetadaptRun<'_>, widths: &[u32], summary: &Summary) -> WidthsPlot {
     let groups = run.problem.groups().iter().zip(widths);
     WidthsPlot {
         title: "Widths before and after".to_owned(),
         subtitle: format!(
             "{} narrowed to {} on {}; seed {}",
             run.problem.costed().name,
-            run.options.budget,
+            summary.budgets_text(),
             run.options.data,
             run.options.seed
         ),

@@ -46,16 +46,19 @@ impl Finals<'_> {
     pub(super) fn results(&self, seed_test: TestReport) -> Result<Vec<NetworkResult>, NetadaptRunError> {
         let (run, narrowed) = (self.run, self.narrowed);
         let labels = run.images.test_labels();
-        let result = |name: &str, cost: f64, report: &TestReport, trained_images: u64, gain| NetworkResult {
-            name: name.to_owned(),
-            cost,
-            cost_upper: run.bounds.upper(cost),
-            correct: report.correct,
-            images: report.images,
-            trained_images,
-            gain,
+        let result = |name: &str, widths: &[u32], report: &TestReport, trained_images: u64, gain| {
+            let cost = self.arena.cost(widths).unwrap_or(f64::NAN);
+            NetworkResult {
+                name: name.to_owned(),
+                cost,
+                cost_upper: run.problem.bounds().upper(cost),
+                costs: run.costs(widths),
+                correct: report.correct,
+                images: report.images,
+                trained_images,
+                gain,
+            }
         };
-        let cost = self.arena.cost(&narrowed.widths).unwrap_or(f64::NAN);
         let recipe = &run.options.final_recipe;
         let all = narrowed.trained_images() + self.images_of(recipe);
         let start = self.folder.file(ADAPTED_WEIGHTS);
@@ -66,8 +69,8 @@ impl Finals<'_> {
         let trained = load_network(LayerGraph::lower(&spec), &weights)?;
         save_weights(trained.parameters(), &self.folder.file("weights.safetensors"))?;
         let mut results = vec![
-            result("seed", narrowed.seed.cost, &seed_test, 0, None),
-            result(ADAPTED, cost, &adapted, all, None),
+            result("seed", &narrowed.seed.widths, &seed_test, 0, None),
+            result(ADAPTED, &narrowed.widths, &adapted, all, None),
         ];
         let controls = if run.options.controls { Control::ALL.as_slice() } else { &[] };
         for &control in controls {
@@ -77,8 +80,7 @@ impl Finals<'_> {
                 continue;
             };
             let gain = Some(Gain::of(&adapted, &report, labels));
-            let cost = self.arena.cost(&widths).unwrap_or(f64::NAN);
-            results.push(result(control.name(), cost, &report, all, gain));
+            results.push(result(control.name(), &widths, &report, all, gain));
         }
         Ok(results)
     }

@@ -1,5 +1,6 @@
 //! The stages of a run: seed, loop, final training, controls, report.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -12,9 +13,9 @@ use super::progress::NetadaptEvent;
 use super::race::Arena;
 use super::summary::Summary;
 use super::trainings::{Training, Trainings, trained_weights};
+use crate::cost::Resource;
 use crate::graph::{LayerGraph, Values};
-use crate::latency::Bounds;
-use crate::netadapt::{Meter, NetworkProblem};
+use crate::netadapt::NetworkProblem;
 use crate::nn::{Network, load_network, save_weights};
 use crate::run::events::Observer;
 use crate::run::folder::{FolderError, RunFolder};
@@ -45,16 +46,12 @@ pub struct NetadaptRun<'a> {
     pub summary: &'a [String],
     /// The widths of the network.
     pub problem: &'a NetworkProblem<'a>,
-    /// What is known of the error of its costs.
-    pub bounds: Bounds,
     /// The images, with a part held out.
     pub images: &'a TrainingImages,
     /// Values of the network; it is trained first where there are none.
     pub weights: Option<&'a Values>,
     /// Proposals at work at once.
     pub jobs: usize,
-    /// Name of what the cost is measured on, for plots.
-    pub cost_label: &'a str,
     /// Ends the run soon after it is set.
     pub stop: &'a AtomicBool,
     /// Listens.
@@ -83,8 +80,8 @@ impl NetadaptRun<'_> {
         let folder = RunFolder::open(folder, &run_toml, self.inputs, self.command)?;
         self.observer.notify(&NetadaptEvent::Started {
             summary: self.summary.to_vec(),
-            resource: self.options.budget.resource,
-            budget: self.options.budget.amount,
+            resource: self.problem.resource(),
+            budget: self.problem.budget(),
             limit: self.limit(),
         });
         for message in self.warnings {
@@ -101,7 +98,7 @@ impl NetadaptRun<'_> {
 
     /// The most that a network may be predicted to cost.
     pub(super) fn limit(&self) -> f64 {
-        self.bounds.limit(self.options.budget.amount)
+        self.problem.limit()
     }
 
     pub(super) fn trainings(&self) -> Trainings<'_> {
@@ -146,18 +143,16 @@ impl NetadaptRun<'_> {
 
     /// What the final training says of its weights, which lie here too, and the latency that was asked for.
     fn card(&self, folder: &RunFolder, network: &NetworkSpec) -> Result<ModelCard, NetadaptRunError> {
-        let latency = match self.problem.meter() {
-            Meter::Latency(table) => {
-                table.predict(&LayerGraph::lower(network)).ok().map(|prediction| CardLatency {
-                    device: table.header.device().to_owned(),
-                    ms: prediction.latency_ms,
-                    stddev_ms: prediction.stddev_ms(),
-                    resolution: network.resolution,
-                    bound: CardBound::of(self.bounds, prediction.latency_ms),
-                })
-            }
-            Meter::Madds | Meter::Params => None,
-        };
+        let measured = self.problem.meters().iter().find_map(|meter| Some((meter, meter.table()?)));
+        let latency = measured.and_then(|(meter, table)| {
+            table.predict(&LayerGraph::lower(network)).ok().map(|prediction| CardLatency {
+                device: table.header.device().to_owned(),
+                ms: prediction.latency_ms,
+                stddev_ms: prediction.stddev_ms(),
+                resolution: network.resolution,
+                bound: CardBound::of(meter.bounds(), prediction.latency_ms),
+            })
+        });
         let trained = folder.file(FINAL);
         let missing = || FolderError::Io {
             action: "read",
@@ -211,13 +206,23 @@ impl NetadaptRun<'_> {
         Ok((network, report))
     }
 
+    /// What a network costs by each meter, where the cost is not that of a single one.
+    pub(super) fn costs(&self, widths: &[u32]) -> BTreeMap<String, f64> {
+        if self.problem.resource() != Resource::Share {
+            return BTreeMap::new();
+        }
+        let columns = self.problem.meters().iter().map(|meter| meter.column().to_owned());
+        columns.zip(self.problem.costs(widths).into_iter().flatten()).collect()
+    }
+
     /// The networks of some widths that the loop has found to exist.
     pub(super) fn networks(&self, widths: &[u32]) -> Result<(NetworkSpec, NetworkSpec), NetadaptRunError> {
         let missing =
             || TrainError::from(candle_core::Error::Msg(format!("no network has the widths {widths:?}")));
         let (mut costed, mut trained) = self.problem.networks(widths).ok_or_else(missing)?;
+        let budgets: String = self.options.budget.iter().map(|b| format!("_{}", b.file_name())).collect();
         for spec in [&mut costed, &mut trained] {
-            spec.name = format!("{}_{}", spec.name, self.options.budget);
+            spec.name += &budgets;
         }
         Ok((costed, trained))
     }

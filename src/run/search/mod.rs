@@ -10,7 +10,7 @@ mod run;
 
 pub use error::SearchRunError;
 pub use options::SearchOptions;
-pub use problem::LatencyProblem;
+pub use problem::CostProblem;
 pub use progress::{Event, Progress};
 pub use record::{FinalRecord, Record, TrialRecord, TrialState};
 pub use run::{SearchResult, SearchRun};

@@ -1,44 +1,62 @@
-//! A search space under a device's latency table, as strategies see it.
+//! A search space under budgets, as strategies see it; whether they can be met is known before anything is trained.
+//!
+//! Each budget alone is decided exactly: [`SearchSpace::cheapest`] finds the smallest cost. Several together:
+//! - a budget of a peak excludes every block that exceeds it, which is exact beside any other budget;
+//! - for those that add up, a weighted sum of costs in units of their limits is minimised exactly. A minimum above the
+//!   weights' sum proves that no network meets all of them; else the weight of what is exceeded grows, and so on. That
+//!   finds a network, or a proof, but where the space has only few networks near the limits;
+//! - there, single choices of the best networks so far are changed while that brings them closer.
 
+use std::collections::HashMap;
+
+use super::error::SearchRunError;
+use crate::cost::{BudgetError, Meter};
 use crate::graph::{LayerGraph, Shape, Surroundings};
-use crate::latency::{LatencyTable, MissingRows, Prediction};
+use crate::latency::{MissingRows, Prediction};
 use crate::search::Domain;
 use crate::space::{Genotype, SearchSpace, Step};
 use crate::spec::NetworkSpec;
 
-/// A space whose every network has a predicted latency.
+/// Weighted sums that are tried for several budgets, and how fast their weights follow what is exceeded: each changes
+/// by less than a factor of `e^2` at a time, and has settled long before the last.
+const WEIGHTINGS: usize = 100;
+const WEIGHT_RATE: f64 = 2.0;
+/// What a sum of rounded costs may miss.
+const ROUNDING: f64 = 1e-9;
+
+const REMEDY: &str = "raise the budget, or widen the space";
+const REMEDY_OF_BOUNDS: &str = "raise the budget, ask for less confidence, or widen the space";
+const REMEDY_OF_SEVERAL: &str = "raise one of them, or widen the space";
+const NETWORKS: &str = "network of this space";
+
+/// A space whose every network has a cost in every resource that counts.
 #[derive(Debug)]
-pub struct LatencyProblem<'a> {
+pub struct CostProblem<'a> {
     space: &'a SearchSpace,
-    table: &'a LatencyTable,
-    fastest: Genotype,
+    meters: &'a [Meter<'a>],
+    cheapest: Genotype,
 }
 
-impl<'a> LatencyProblem<'a> {
-    /// Checks that the table covers the space, and finds its fastest network.
+impl<'a> CostProblem<'a> {
+    /// Checks that the tables cover the space and that the budgets can be met, and finds the network of the smallest
+    /// cost by the first meter that meets them: the smallest of all but where several budgets that add up hold it up.
     ///
     /// # Errors
-    /// The rows that some network of the space needs and the table cannot give.
-    pub fn new(space: &'a SearchSpace, table: &'a LatencyTable) -> Result<Self, MissingRows> {
-        let mut missing: Option<MissingRows> = None;
-        let (_, fastest) = space.cheapest(&mut |step| match step_ms(space, table, step) {
-            Ok(ms) => ms,
-            Err(more) => {
-                match &mut missing {
-                    Some(known) => known.units.extend(more.units),
-                    none => *none = Some(more),
-                }
-                0.0
+    /// The rows that some network of the space needs and a table cannot give; budgets that can't be met.
+    pub fn new(space: &'a SearchSpace, meters: &'a [Meter<'a>]) -> Result<Self, SearchRunError> {
+        let prices = Prices::new(space, meters)?;
+        let problem = Self { space, meters, cheapest: prices.cheapest[0].clone() };
+        for (meter, cheapest) in meters.iter().zip(&prices.cheapest) {
+            let smallest = problem.cost_by(meter, cheapest);
+            if smallest > meter.limit() {
+                let held = meter.limit() < meter.budget().map_or(0.0, |budget| budget.amount);
+                let remedy = if held { REMEDY_OF_BOUNDS } else { REMEDY };
+                return Err(meter.unreachable(NETWORKS, smallest, remedy).into());
             }
-        });
-        match missing {
-            Some(mut missing) => {
-                missing.units.sort();
-                missing.units.dedup();
-                Err(missing)
-            }
-            None => Ok(Self { space, table, fastest }),
         }
+        let limited: Vec<usize> = (0..meters.len()).filter(|&at| meters[at].budget().is_some()).collect();
+        let cheapest = problem.start(&prices, &limited)?;
+        Ok(Self { cheapest, ..problem })
     }
 
     /// The network of a genotype.
@@ -46,29 +64,174 @@ impl<'a> LatencyProblem<'a> {
         self.space.decode(genotype)
     }
 
-    /// Predicted latency of a network of this space.
+    /// Predicted latency of a network of this space by the first table; none without one.
     ///
     /// # Errors
     /// Never for a network of the space.
-    pub fn predict(&self, spec: &NetworkSpec) -> Result<Prediction, MissingRows> {
-        self.table.predict(&LayerGraph::lower(spec))
+    pub fn predict(&self, spec: &NetworkSpec) -> Result<Option<Prediction>, MissingRows> {
+        let table = self.meters.iter().find_map(Meter::table);
+        table.map(|table| table.predict(&LayerGraph::lower(spec))).transpose()
     }
 
-    /// The smallest latency of the space.
-    pub fn smallest_latency_ms(&self) -> f64 {
-        self.latency_ms(&self.fastest)
+    /// The smallest cost by the first meter.
+    pub fn smallest_cost(&self) -> f64 {
+        self.cost(&self.cheapest)
+    }
+
+    fn cost_by(&self, meter: &Meter<'_>, genotype: &Genotype) -> f64 {
+        // A network without a prediction meets no budget.
+        meter.cost(&LayerGraph::lower(&self.decode(genotype))).unwrap_or(f64::INFINITY)
+    }
+
+    /// How far a network is above the limits of these meters, as shares of them; zero if it meets them.
+    fn excess(&self, which: &[usize], genotype: &Genotype) -> f64 {
+        let graph = LayerGraph::lower(&self.decode(genotype));
+        let of = |&at: &usize| {
+            let (cost, limit) =
+                (self.meters[at].cost(&graph).unwrap_or(f64::INFINITY), self.meters[at].limit());
+            if cost <= limit { 0.0 } else { (cost / limit - 1.0).max(f64::EPSILON) }
+        };
+        which.iter().map(of).sum()
+    }
+
+    /// A network that meets all budgets, the cheapest by the first meter that is found.
+    fn start(&self, prices: &Prices<'_>, limited: &[usize]) -> Result<Genotype, SearchRunError> {
+        if self.excess(limited, &self.cheapest) == 0.0 {
+            return Ok(self.cheapest.clone());
+        }
+        let (cost, within_peaks) = prices.weighted(&[(0, 1.0)], limited);
+        if cost.is_finite() && self.excess(limited, &within_peaks) == 0.0 {
+            return Ok(within_peaks);
+        }
+        match self.common(prices, limited) {
+            Ok(genotype) => Ok(self.descend(genotype, |next| {
+                if self.excess(limited, next) == 0.0 { self.cost(next) } else { f64::INFINITY }
+            })),
+            Err((is_proven, closest)) => {
+                let (which, is_proven, closest) = self.excluding(prices, limited, is_proven, closest);
+                let graph = LayerGraph::lower(&self.decode(&closest));
+                let meters: Vec<&Meter<'_>> = which.iter().map(|&at| &self.meters[at]).collect();
+                let costs: Result<Vec<f64>, MissingRows> =
+                    meters.iter().map(|meter| meter.cost(&graph)).collect();
+                let error = BudgetError::together(&meters, &costs?, NETWORKS, is_proven, REMEDY_OF_SEVERAL);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The fewest budgets that exclude each other, two if two do; with whether that is proven, and the closest network.
+    fn excluding(
+        &self,
+        prices: &Prices<'_>,
+        limited: &[usize],
+        is_proven: bool,
+        closest: Genotype,
+    ) -> (Vec<usize>, bool, Genotype) {
+        let mut unproven = None;
+        for (at, &first) in limited.iter().enumerate() {
+            for &second in &limited[at + 1..] {
+                match self.common(prices, &[first, second]) {
+                    Ok(_) => {}
+                    Err((true, closest)) => return (vec![first, second], true, closest),
+                    Err((false, closest)) => unproven = Some((vec![first, second], false, closest)),
+                }
+            }
+        }
+        let mut found = (limited.to_vec(), is_proven, closest);
+        if let (false, Some(pair)) = (is_proven, unproven) {
+            return pair;
+        }
+        // Those without which the others still exclude each other are left out.
+        for &candidate in limited {
+            let fewer: Vec<usize> = found.0.iter().copied().filter(|&at| at != candidate).collect();
+            if let (true, Err((true, closest))) = (fewer.len() > 1, self.common(prices, &fewer)) {
+                found = (fewer, true, closest);
+            }
+        }
+        found
+    }
+
+    /// A network within the limits of these meters, or whether it is proven that there is none, and the closest that
+    /// was found.
+    fn common(&self, prices: &Prices<'_>, which: &[usize]) -> Result<Genotype, (bool, Genotype)> {
+        let adding: Vec<usize> = which.iter().copied().filter(|&at| !self.meters[at].is_peak()).collect();
+        let closest_of = |genotypes: Vec<Genotype>| {
+            let descended = genotypes.into_iter().map(|genotype| {
+                let near = self.descend(genotype, |next| self.excess(which, next));
+                (self.excess(which, &near), near)
+            });
+            let closest = descended.min_by(|a, b| a.0.total_cmp(&b.0));
+            closest.expect("there is one network at least")
+        };
+        let alone: Vec<Genotype> = which.iter().map(|&at| prices.cheapest[at].clone()).collect();
+        // What a network takes beside its blocks is the same for all.
+        let limit = |&at: &usize| self.meters[at].limit() - self.beside_blocks(prices, at);
+        let limits: Vec<f64> = adding.iter().map(limit).collect();
+        let mut weights = vec![1.0 / adding.len().max(1) as f64; adding.len()];
+        let mut tried = alone.clone();
+        for _ in 0..WEIGHTINGS {
+            let priced: Vec<(usize, f64)> = adding
+                .iter()
+                .zip(weights.iter().zip(&limits))
+                .map(|(&at, (w, limit))| (at, w / limit))
+                .collect();
+            let (sum, genotype) = prices.weighted(&priced, which);
+            let is_impossible = sum.is_infinite() || (!adding.is_empty() && sum > 1.0 + ROUNDING);
+            if is_impossible {
+                let (_, closest) = closest_of(alone);
+                return Err((true, closest));
+            }
+            if self.excess(which, &genotype) == 0.0 {
+                return Ok(genotype);
+            }
+            for (weight, (&at, limit)) in weights.iter_mut().zip(adding.iter().zip(&limits)) {
+                let share =
+                    (self.cost_by(&self.meters[at], &genotype) - self.beside_blocks(prices, at)) / limit;
+                *weight *= (WEIGHT_RATE * (share - 1.0).clamp(-1.0, 1.0)).exp();
+            }
+            let sum: f64 = weights.iter().sum();
+            weights.iter_mut().for_each(|weight| *weight /= sum);
+            if !tried.contains(&genotype) {
+                tried.push(genotype);
+            }
+        }
+        tried.sort_by(|a, b| self.excess(which, a).total_cmp(&self.excess(which, b)));
+        tried.truncate(4);
+        let (excess, closest) = closest_of(tried);
+        if excess == 0.0 { Ok(closest) } else { Err((false, closest)) }
+    }
+
+    /// What every network takes beside its blocks: the base row of a table.
+    fn beside_blocks(&self, prices: &Prices<'_>, at: usize) -> f64 {
+        match self.meters[at].is_peak() {
+            true => 0.0,
+            false => self.cost_by(&self.meters[at], &prices.cheapest[at]) - prices.smallest[at],
+        }
+    }
+
+    /// Changes single choices while that lowers the value, which may be infinite but not at the start.
+    fn descend(&self, mut genotype: Genotype, value: impl Fn(&Genotype) -> f64) -> Genotype {
+        let mut lowest = value(&genotype);
+        loop {
+            let before = lowest;
+            for (decision, &choices) in self.space.arity().iter().enumerate() {
+                for choice in 0..choices {
+                    let mut next = genotype.clone();
+                    next.0[decision] = choice as u8;
+                    let lower = if next == genotype { lowest } else { value(&next) };
+                    if lower < lowest {
+                        (lowest, genotype) = (lower, next);
+                    }
+                }
+            }
+            if lowest == 0.0 || lowest >= before {
+                return genotype;
+            }
+        }
     }
 }
 
-fn step_ms(space: &SearchSpace, table: &LatencyTable, step: Step) -> Result<f64, MissingRows> {
-    let (padding, batch_norm) = space.conventions();
-    let input = Shape { height: step.side, width: step.side, channels: step.channels };
-    let around = Surroundings { input, classes: space.classes(), padding, batch_norm };
-    let graph = LayerGraph::lower_block(step.block.as_ref(), around);
-    graph.spans().iter().map(|span| table.span_ms(&graph, span)).sum()
-}
-
-impl Domain for LatencyProblem<'_> {
+impl Domain for CostProblem<'_> {
     fn arity(&self) -> &[usize] {
         self.space.arity()
     }
@@ -81,12 +244,88 @@ impl Domain for LatencyProblem<'_> {
         self.space.decode(genotype).arch_id().as_u64()
     }
 
-    fn latency_ms(&self, genotype: &Genotype) -> f64 {
-        // A network without a prediction meets no budget.
-        self.predict(&self.decode(genotype)).map_or(f64::INFINITY, |p| p.latency_ms)
+    fn cost(&self, genotype: &Genotype) -> f64 {
+        self.cost_by(&self.meters[0], genotype)
     }
 
-    fn fastest(&self) -> Genotype {
-        self.fastest.clone()
+    fn is_admitted(&self, genotype: &Genotype) -> bool {
+        self.meters[1..]
+            .iter()
+            .filter(|meter| meter.budget().is_some())
+            .all(|meter| self.cost_by(meter, genotype) <= meter.limit())
     }
+
+    fn cheapest(&self) -> Genotype {
+        self.cheapest.clone()
+    }
+}
+
+/// What the blocks of a space cost by each meter, and the cheapest networks.
+#[derive(Debug)]
+struct Prices<'a> {
+    space: &'a SearchSpace,
+    meters: &'a [Meter<'a>],
+    of_step: HashMap<Step, Vec<f64>>,
+    /// By meter: the network of the smallest cost, and its blocks' cost.
+    cheapest: Vec<Genotype>,
+    smallest: Vec<f64>,
+}
+
+impl<'a> Prices<'a> {
+    fn new(space: &'a SearchSpace, meters: &'a [Meter<'a>]) -> Result<Self, MissingRows> {
+        let mut prices =
+            Self { space, meters, of_step: HashMap::new(), cheapest: Vec::new(), smallest: Vec::new() };
+        let mut missing: Option<MissingRows> = None;
+        for (at, meter) in meters.iter().enumerate() {
+            let of_step = &mut prices.of_step;
+            let (smallest, cheapest) = space.cheapest(meter.join(), &mut |step| {
+                let known = of_step.entry(step).or_default();
+                if known.len() <= at {
+                    let price = meter.cost_of_block(&lowered(space, step)).unwrap_or_else(|more| {
+                        match &mut missing {
+                            Some(known) => known.units.extend(more.units),
+                            none => *none = Some(more),
+                        }
+                        0.0
+                    });
+                    known.push(price);
+                }
+                known[at]
+            });
+            if let Some(mut missing) = missing.take() {
+                missing.units.sort();
+                missing.units.dedup();
+                return Err(missing);
+            }
+            prices.cheapest.push(cheapest);
+            prices.smallest.push(smallest);
+        }
+        Ok(prices)
+    }
+
+    /// The network of the smallest weighted sum, or of the smallest peak where nothing is weighted, without the blocks
+    /// that exceed one of these limits on their own.
+    fn weighted(&self, weights: &[(usize, f64)], limits: &[usize]) -> (f64, Genotype) {
+        let peaks: Vec<usize> = limits.iter().copied().filter(|&at| self.meters[at].is_peak()).collect();
+        let join = match weights {
+            [] => f64::max,
+            [(only, _)] => self.meters[*only].join(),
+            _ => |a, b| a + b,
+        };
+        self.space.cheapest(join, &mut |step| {
+            let price = self.of_step.get(&step).expect("every walk through a space visits the same steps");
+            if peaks.iter().any(|&at| price[at] > self.meters[at].limit()) {
+                return f64::INFINITY;
+            }
+            weights.iter().map(|&(at, weight)| weight * price[at]).sum()
+        })
+    }
+}
+
+/// The operators of a step.
+fn lowered(space: &SearchSpace, step: Step) -> LayerGraph {
+    let (padding, batch_norm) = space.conventions();
+    let input = Shape { height: step.side, width: step.side, channels: step.channels };
+    let around = Surroundings { input, classes: space.classes(), padding, batch_norm };
+    LayerGraph::lower_block(step.block.as_ref(), around)
 }

@@ -1,5 +1,6 @@
 //! `mbn-search` from resolved options to a finished run folder.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -7,12 +8,13 @@ use std::sync::atomic::AtomicBool;
 use super::derived;
 use super::error::SearchRunError;
 use super::options::SearchOptions;
-use super::problem::LatencyProblem;
+use super::problem::CostProblem;
 use super::progress::Event;
 use super::record::{FinalRecord, Record, TrialRecord, TrialState};
+use crate::cost::Meter;
 use crate::graph::LayerGraph;
 use crate::journal::Journal;
-use crate::latency::{Bounds, LatencyTable};
+use crate::latency::Bounds;
 use crate::nn::{load_network, save_weights};
 use crate::run::events::Observer;
 use crate::run::execute::run_in_order;
@@ -36,10 +38,8 @@ pub struct SearchRun<'a> {
     pub command: &'a [String],
     /// The search space.
     pub space: &'a SearchSpace,
-    /// The device's table.
-    pub table: &'a LatencyTable,
-    /// What is known of the error of its predictions.
-    pub bounds: Bounds,
+    /// What costs are measured by, each with its budget, if it has one: one or more. The front is one of the first.
+    pub meters: &'a [Meter<'a>],
     /// The images.
     pub task: &'a ProxyTask,
     /// Networks to show beside the front.
@@ -57,9 +57,9 @@ pub struct SearchRun<'a> {
 pub struct SearchResult {
     /// All trials, in order.
     pub trials: Vec<TrialRecord>,
-    /// Positions of the front's trials, fastest first.
+    /// Positions of the front's trials, cheapest first.
     pub front: Vec<usize>,
-    /// The networks trained longer, fastest first.
+    /// The networks trained longer, cheapest first.
     pub finals: Vec<FinalRecord>,
 }
 
@@ -72,7 +72,7 @@ impl SearchRun<'_> {
     /// # Errors
     /// See [`SearchRunError`].
     pub fn run(&self, folder: &Path) -> Result<SearchResult, SearchRunError> {
-        let problem = LatencyProblem::new(self.space, self.table)?;
+        let problem = CostProblem::new(self.space, self.meters)?;
         let mut strategy = self.strategy(&problem)?;
         let run_toml = toml::to_string_pretty(self.options).unwrap_or_default();
         let folder = RunFolder::open(folder, &run_toml, self.inputs, self.command)?;
@@ -92,43 +92,38 @@ impl SearchRun<'_> {
             derived::write(&folder, self, &problem, &trials, &finals)?;
         }
         ended?;
-        let front = derived::front(&trials);
+        let front = derived::front(&trials, self.objective());
         self.observer
             .notify(&Event::Finished { folder: folder.path().display().to_string(), front: front.len() });
         Ok(SearchResult { trials, front, finals })
     }
 
-    fn strategy<'p>(
-        &self,
-        problem: &'p LatencyProblem<'_>,
-    ) -> Result<Box<dyn Strategy + 'p>, SearchRunError> {
-        let limit_ms = self.options.budget.map_or(f64::INFINITY, |budget| self.bounds.limit(budget.ms()));
+    fn strategy<'p>(&self, problem: &'p CostProblem<'_>) -> Result<Box<dyn Strategy + 'p>, SearchRunError> {
         let options = search::Options {
             reward: self.options.reward,
             ..search::Options::for_trials(self.options.trials)
         };
-        let strategy = search::build(self.options.strategy, problem, limit_ms, self.options.seed, &options);
-        strategy.map_err(|error| self.in_terms_of_the_budget(error))
+        let limit = self.objective().limit();
+        Ok(search::build(self.options.strategy, problem, limit, self.options.seed, &options)?)
     }
 
-    /// Strategies know the limit of predictions only.
-    fn in_terms_of_the_budget(&self, error: search::SearchError) -> SearchRunError {
-        let bounds = self.bounds;
-        match (error, bounds, self.options.budget) {
-            (search::SearchError::BudgetBelowFastest { fastest_ms, .. }, Bounds::Held(_), Some(budget)) => {
-                SearchRunError::BudgetNotHeld { budget, bounds, fastest_ms }
-            }
-            (other, ..) => other.into(),
-        }
+    /// What the front is one of.
+    pub(super) fn objective(&self) -> &Meter<'_> {
+        &self.meters[0]
     }
 
-    fn announce(&self, problem: &LatencyProblem<'_>, records: &[Record], dropped_bytes: usize) {
+    /// The meter of the latencies that records and model cards state.
+    pub(super) fn latency(&self) -> Option<&Meter<'_>> {
+        self.meters.iter().find(|meter| meter.table().is_some())
+    }
+
+    fn announce(&self, problem: &CostProblem<'_>, records: &[Record], dropped_bytes: usize) {
         self.observer.notify(&Event::Started {
             summary: self.summary(problem),
             trials: self.options.trials,
             finals: self.options.finals,
         });
-        if let Some(message) = self.bounds_of_another_space() {
+        for message in self.bounds_of_another_space() {
             self.observer.notify(&Event::Warning { message });
         }
         if dropped_bytes > 0 {
@@ -143,34 +138,34 @@ impl SearchRun<'_> {
         }
     }
 
-    /// A warning where a budget is to hold by the errors of networks that are none of this space.
-    fn bounds_of_another_space(&self) -> Option<String> {
-        let (Bounds::Held(_), table, space) = (self.bounds, self.table, &self.space.name) else {
-            return None;
+    /// Warnings where a budget is to hold by the errors of networks that are none of this space.
+    fn bounds_of_another_space(&self) -> Vec<String> {
+        let space = &self.space.name;
+        let warning = |meter: &Meter<'_>| {
+            let (Bounds::Held(_), Some(table)) = (meter.bounds(), meter.table()) else { return None };
+            let validated_on = table.header.entries.get("space").filter(|name| *name != space)?;
+            Some(format!(
+                "{} was validated on networks of {validated_on}: how far those of {space} may be off is not known as surely",
+                table.name
+            ))
         };
-        let validated_on = table.header.entries.get("space").filter(|name| *name != space)?;
-        Some(format!(
-            "{} was validated on networks of {validated_on}: how far those of {space} may be off is not known as surely",
-            table.name
-        ))
+        self.meters.iter().filter_map(warning).collect()
     }
 
-    fn summary(&self, problem: &LatencyProblem<'_>) -> Vec<String> {
-        let spec = problem.decode(&problem.fastest());
+    fn summary(&self, problem: &CostProblem<'_>) -> Vec<String> {
+        let spec = problem.decode(&problem.cheapest());
         let (search, validation) = self.task.search_images();
-        let bounds = self.bounds;
-        let budget = self.options.budget.map_or("no budget".to_owned(), |budget| {
-            format!("budget {} ms{}", budget.ms(), bounds.beside_budget(budget.ms()))
-        });
-        let smallest_ms = problem.smallest_latency_ms();
+        let meters: Vec<String> = self.meters.iter().map(Meter::description).collect();
+        let objective = self.objective();
+        let smallest =
+            if self.options.budget.len() > 1 { "smallest found within them" } else { "smallest reachable" };
         vec![
             format!(
-                "space {}: {:.1e} networks; target {}: {}, {budget}, smallest reachable latency {smallest_ms:.1} ms{}",
+                "space {}: {:.1e} networks; {}, {smallest}: {}",
                 self.space.name,
                 self.space.size(),
-                self.table.name,
-                self.table.header.device(),
-                bounds.beside_prediction(smallest_ms)
+                meters.join("; "),
+                objective.enough_text(problem.smallest_cost())
             ),
             format!("a network is {}", proxy::describe(&spec, &self.task.proxy(&spec))),
             format!(
@@ -198,7 +193,7 @@ fn partition(records: Vec<Record>) -> (Vec<TrialRecord>, Vec<FinalRecord>) {
 /// A run at work.
 struct State<'a> {
     run: &'a SearchRun<'a>,
-    problem: &'a LatencyProblem<'a>,
+    problem: &'a CostProblem<'a>,
     folder: &'a RunFolder,
     journal: Journal,
 }
@@ -294,7 +289,7 @@ impl State<'_> {
         known: Vec<FinalRecord>,
         done: &mut Vec<FinalRecord>,
     ) -> Result<(), SearchRunError> {
-        let front = derived::front(trials);
+        let front = derived::front(trials, self.run.objective());
         if let (true, Some(TrialState::Failed { reason })) =
             (front.is_empty(), trials.last().map(|t| &t.state))
         {
@@ -369,13 +364,14 @@ impl State<'_> {
 /// Trains and scores one network.
 fn try_network(
     run: &SearchRun<'_>,
-    problem: &LatencyProblem<'_>,
+    problem: &CostProblem<'_>,
     trial: &Trial,
     generation: usize,
 ) -> Result<TrialRecord, SearchRunError> {
     let spec = problem.decode(&trial.genotype);
     let prediction = problem.predict(&spec)?;
-    let cost = LayerGraph::lower(&spec).cost();
+    let graph = LayerGraph::lower(&spec);
+    let cost = graph.cost();
     let proxy = run.task.proxy(&spec);
     let state = match run.task.try_candidate(&proxy, &run.options.candidate, run.options.seed, run.stop) {
         Ok(score) => TrialState::Scored { accuracy: score.accuracy() },
@@ -387,14 +383,22 @@ fn try_network(
         generation,
         genotype: trial.genotype.clone(),
         arch_id: spec.arch_id(),
-        latency_ms: prediction.latency_ms,
-        latency_stddev_ms: prediction.stddev_ms(),
-        latency_upper_ms: run.bounds.upper(prediction.latency_ms),
-        latency_interpolated_rows: prediction.estimated_rows(),
+        latency_ms: prediction.map(|prediction| prediction.latency_ms),
+        latency_stddev_ms: prediction.map(|prediction| prediction.stddev_ms()),
+        latency_upper_ms: prediction
+            .and_then(|prediction| run.latency()?.bounds().upper(prediction.latency_ms)),
+        latency_interpolated_rows: prediction.map(|prediction| prediction.estimated_rows()),
         params: cost.params,
         madds: cost.madds,
+        costs: other_costs(run.meters, &graph)?,
         state,
     })
+}
+
+/// Costs by the meters for which a record has no field of its own.
+fn other_costs(meters: &[Meter<'_>], graph: &LayerGraph) -> Result<BTreeMap<String, f64>, SearchRunError> {
+    let others = meters.iter().filter(|meter| !["latency_ms", "madds", "params"].contains(&meter.column()));
+    others.map(|meter| Ok((meter.column().to_owned(), meter.cost(graph)?))).collect()
 }
 
 /// Up to `count` members of a front, evenly spread over it, both ends included.
