@@ -165,6 +165,11 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// The least that every network costs beside its blocks.
+    pub fn beside_blocks(&self) -> f64 {
+        self.table.map_or(0.0, LatencyTable::beside_blocks_ms)
+    }
+
     /// Whether blocks share what they cost one after the other, so that the largest counts, and not the sum.
     pub fn is_peak(&self) -> bool {
         matches!(self.resource, Resource::PeakMemory | Resource::PeakMemoryInt8)

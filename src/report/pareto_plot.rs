@@ -104,7 +104,7 @@ impl ParetoPlot {
         let y_range = self.accuracy_range();
         let y_axis = Axis { ticks: Ticks::inside(y_range, 9).within(0.0, 100.0), label: &self.y_label };
         let sides = (y_axis.room_left(), WIDTH - panel::RIGHT);
-        let x_range = self.latency_range();
+        let x_range = self.cost_range();
         let x_axis = Axis {
             ticks: panel::ticks_across(x_range, sides.1 - sides.0, Ticks::inside).within(0.0, f64::INFINITY),
             label: &self.x_label,
@@ -191,7 +191,7 @@ impl ParetoPlot {
         Range::padded(hull, 1.0, 0.06)
     }
 
-    fn latency_range(&self) -> Range {
+    fn cost_range(&self) -> Range {
         let references = || self.references.iter().map(|reference| reference.cost);
         let own = self.data().map(|(latency, _)| latency).chain(self.limit);
         let (lo, hi) = match Range::around(own) {
@@ -366,9 +366,9 @@ mod tests {
 
     #[test]
     fn near_references_widen_the_axis_and_far_ones_do_not() {
-        let with = |reference| plot(&[(40.0, 60.0), (50.0, 70.0)], &[reference]).latency_range();
+        let with = |reference| plot(&[(40.0, 60.0), (50.0, 70.0)], &[reference]).cost_range();
         assert!(with(66.0).contains(66.0) && with(31.0).contains(31.0));
-        assert_eq!(with(66.4), plot(&[(40.0, 60.0), (50.0, 70.0)], &[]).latency_range());
+        assert_eq!(with(66.4), plot(&[(40.0, 60.0), (50.0, 70.0)], &[]).cost_range());
         assert_eq!(with(30.0), with(200.0));
         assert!(texts(&plot(&[(40.0, 60.0)], &[200.0])).iter().any(|t| t.ends_with(", 200 ms")));
     }
@@ -377,13 +377,13 @@ mod tests {
     fn values_that_have_no_place_are_refused_by_name() {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0] {
             let error = plot(&[(40.0, 60.0), (bad, 60.0)], &[]).scene().unwrap_err().to_string();
-            assert!(error.starts_with("latency of trial 2 is "), "{error}");
+            assert!(error.starts_with("cost of trial 2 is "), "{error}");
             let error = plot(&[(40.0, bad)], &[]).scene().unwrap_err().to_string();
             assert!(error.starts_with("accuracy of trial 1 is "), "{error}");
             let error = plot(&[], &[bad]).scene().unwrap_err().to_string();
-            assert!(error.starts_with("latency of reference "), "{error}");
+            assert!(error.starts_with("cost of reference "), "{error}");
             let budget = ParetoPlot { limit: Some(bad), ..plot(&[], &[]) };
-            assert!(budget.scene().unwrap_err().to_string().starts_with("latency budget is "));
+            assert!(budget.scene().unwrap_err().to_string().starts_with("budget is "));
         }
     }
 

@@ -10,6 +10,7 @@ pub(super) fn serialize<T: Serialize, S: Serializer>(values: &[T], serializer: S
     }
 }
 
+#[allow(dead_code, reason = "the other direction of one form; a run that is read back needs it")]
 pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     T: DeserializeOwned,

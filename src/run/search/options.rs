@@ -1,6 +1,6 @@
 //! Every option of a search as it was resolved.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::cost::Budget;
 use crate::latency::Confidence;
@@ -9,15 +9,15 @@ use crate::search::{Reward, StrategyKind};
 use crate::train::Recipe;
 
 /// The options that decide a search's results; `run.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SearchOptions {
     /// The search space, as given.
     pub space: String,
     /// The latency tables, as given.
-    #[serde(default, with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
     pub target: Vec<String>,
     /// The most that a network may cost. The front is one of the first one's resource.
-    #[serde(default, with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    #[serde(with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
     pub budget: Vec<Budget>,
     /// How surely the measured latency is to be within it; none where the predicted one has to be.
     #[serde(skip_serializing_if = "Option::is_none")]

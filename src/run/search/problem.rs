@@ -164,8 +164,8 @@ impl<'a> CostProblem<'a> {
             closest.expect("there is one network at least")
         };
         let alone: Vec<Genotype> = which.iter().map(|&at| prices.cheapest[at].clone()).collect();
-        // What a network takes beside its blocks is the same for all.
-        let limit = |&at: &usize| self.meters[at].limit() - self.beside_blocks(prices, at);
+        // Weighted sums are those of blocks; what every network takes beside them is off the limits.
+        let limit = |&at: &usize| self.meters[at].limit() - self.meters[at].beside_blocks();
         let limits: Vec<f64> = adding.iter().map(limit).collect();
         let mut weights = vec![1.0 / adding.len().max(1) as f64; adding.len()];
         let mut tried = alone.clone();
@@ -186,7 +186,7 @@ impl<'a> CostProblem<'a> {
             }
             for (weight, (&at, limit)) in weights.iter_mut().zip(adding.iter().zip(&limits)) {
                 let share =
-                    (self.cost_by(&self.meters[at], &genotype) - self.beside_blocks(prices, at)) / limit;
+                    (self.cost_by(&self.meters[at], &genotype) - self.meters[at].beside_blocks()) / limit;
                 *weight *= (WEIGHT_RATE * (share - 1.0).clamp(-1.0, 1.0)).exp();
             }
             let sum: f64 = weights.iter().sum();
@@ -199,14 +199,6 @@ impl<'a> CostProblem<'a> {
         tried.truncate(4);
         let (excess, closest) = closest_of(tried);
         if excess == 0.0 { Ok(closest) } else { Err((false, closest)) }
-    }
-
-    /// What every network takes beside its blocks: the base row of a table.
-    fn beside_blocks(&self, prices: &Prices<'_>, at: usize) -> f64 {
-        match self.meters[at].is_peak() {
-            true => 0.0,
-            false => self.cost_by(&self.meters[at], &prices.cheapest[at]) - prices.smallest[at],
-        }
     }
 
     /// Changes single choices while that lowers the value, which may be infinite but not at the start.
@@ -266,19 +258,17 @@ struct Prices<'a> {
     space: &'a SearchSpace,
     meters: &'a [Meter<'a>],
     of_step: HashMap<Step, Vec<f64>>,
-    /// By meter: the network of the smallest cost, and its blocks' cost.
+    /// By meter: the network of the smallest cost.
     cheapest: Vec<Genotype>,
-    smallest: Vec<f64>,
 }
 
 impl<'a> Prices<'a> {
     fn new(space: &'a SearchSpace, meters: &'a [Meter<'a>]) -> Result<Self, MissingRows> {
-        let mut prices =
-            Self { space, meters, of_step: HashMap::new(), cheapest: Vec::new(), smallest: Vec::new() };
+        let mut prices = Self { space, meters, of_step: HashMap::new(), cheapest: Vec::new() };
         let mut missing: Option<MissingRows> = None;
         for (at, meter) in meters.iter().enumerate() {
             let of_step = &mut prices.of_step;
-            let (smallest, cheapest) = space.cheapest(meter.join(), &mut |step| {
+            let (_, cheapest) = space.cheapest(meter.join(), &mut |step| {
                 let known = of_step.entry(step).or_default();
                 if known.len() <= at {
                     let price = meter.cost_of_block(&lowered(space, step)).unwrap_or_else(|more| {
@@ -298,7 +288,6 @@ impl<'a> Prices<'a> {
                 return Err(missing);
             }
             prices.cheapest.push(cheapest);
-            prices.smallest.push(smallest);
         }
         Ok(prices)
     }
