@@ -2,6 +2,7 @@
 
 #[path = "support/said.rs"]
 mod said;
+#[expect(dead_code, reason = "other tests use more of it")]
 mod support;
 #[path = "support/words.rs"]
 mod words;
@@ -185,7 +186,7 @@ fn budgets_of_two_tables_and_of_weights_all_hold() {
     assert!(run_toml.contains("target = [") && run_toml.contains("\"6.7ms@other.csv\""), "{run_toml}");
 }
 
-/// In this space, few weights mean much memory: channels grow where the map is large, or where it is small.
+/// A space whose narrow blocks have few weights.
 const OPPOSED: &str = r#"name = "opposed"
 resolution = [32]
 input_channels = 1

@@ -318,3 +318,120 @@ fn lowered(space: &SearchSpace, step: Step) -> LayerGraph {
     let around = Surroundings { input, classes: space.classes(), padding, batch_norm };
     LayerGraph::lower_block(step.block.as_ref(), around)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::{Budget, Resource};
+    use crate::latency::LatencyTable;
+    use crate::seed;
+    use rand::Rng;
+
+    const START: &str = r#"name = "small"
+resolution = [32]
+input_channels = 1
+classes = 4
+padding = "same"
+batch_norm = { eps = 1e-3, momentum = 0.1 }
+[stem]
+kernel = [3]
+stride = 1
+width = [8]
+activation = ["relu"]
+"#;
+
+    /// Three stages of one block, each with six choices: 216 networks.
+    fn space() -> SearchSpace {
+        let stage = |stride| {
+            format!(
+                "[[stage]]\nblock = \"ir\"\nstride = {stride}\ndepth = [1]\nwidth = [8, 16]\nkernel = [3, 5, 7]\n\
+                 expansion = [1]\nactivation = [\"relu\"]\n"
+            )
+        };
+        let text = [START, &stage(1), &stage(2), &stage(2), "[[head]]\nblock = \"pool\"\n"].concat();
+        SearchSpace::from_toml("small.toml", &text).expect("valid")
+    }
+
+    /// A made-up device on which every block takes a random time.
+    fn table(name: &str, rng: &mut impl Rng) -> LatencyTable {
+        let mut text = "# device: d\n# threads: 1\n# precision: float32\n# batch: 1\n# resolution: 32\n\
+            op,in_h,in_w,c_in,c_out,kernel,stride,expanded,squeeze,activation,latency_ms\n\
+            conv,32,32,1,8,3,1,,,relu,1\n"
+            .to_owned();
+        for (side, stride) in [(32, 1), (32, 2), (16, 2)] {
+            for (c_in, c_out) in [(8, 8), (8, 16), (16, 8), (16, 16)] {
+                for kernel in [3, 5, 7] {
+                    let ms = rng.random_range(1.0..10.0);
+                    text += &format!(
+                        "inverted_residual,{side},{side},{c_in},{c_out},{kernel},{stride},{c_in},0,relu,{ms}\n"
+                    );
+                }
+            }
+        }
+        for c in [8, 16] {
+            text += &format!("pool,8,8,{c},{c},,,,,,1\nclassifier,1,1,{c},4,,,,,,1\n");
+        }
+        LatencyTable::parse(name, &text).expect("a table")
+    }
+
+    fn every_genotype(space: &SearchSpace) -> Vec<Genotype> {
+        let longer = |all: Vec<Vec<u8>>, &arity: &usize| {
+            let with =
+                |g: &Vec<u8>| (0..arity as u8).map(|c| [g.as_slice(), &[c]].concat()).collect::<Vec<_>>();
+            all.iter().flat_map(with).collect()
+        };
+        space.arity().iter().fold(vec![Vec::new()], longer).into_iter().map(Genotype).collect()
+    }
+
+    /// Two unrelated latencies and a peak: some budgets can be met together, others exclude each other.
+    #[test]
+    fn several_budgets_are_decided_as_by_exhaustive_search() {
+        let space = space();
+        let all = every_genotype(&space);
+        let mut rng = seed::rng(5, "problem", 0);
+        let (mut met, mut proven, mut open) = (0, 0, 0);
+        for _ in 0..60 {
+            let tables = [table("a.csv", &mut rng), table("b.csv", &mut rng)];
+            let meters = [
+                Meter::latency(&tables[0]),
+                Meter::latency(&tables[1]),
+                Meter::counting(Resource::PeakMemoryInt8),
+            ];
+            let costs: Vec<Vec<f64>> = all
+                .iter()
+                .map(|genotype| {
+                    let graph = LayerGraph::lower(&space.decode(genotype));
+                    meters.iter().map(|meter| meter.cost(&graph).expect("rows")).collect()
+                })
+                .collect();
+            let budget = |(at, meter): (usize, &Meter<'_>)| {
+                let mut sorted: Vec<f64> = costs.iter().map(|costs| costs[at]).collect();
+                sorted.sort_by(f64::total_cmp);
+                let amount = sorted[rng.random_range(0..all.len() / 6)];
+                Budget { resource: meter.resource(), amount, table: meter.table().map(|t| t.name.clone()) }
+            };
+            let budgets: Vec<Budget> = meters.iter().enumerate().map(budget).collect();
+            let meters = Meter::of_budgets(&budgets, &tables, &[], None, false).expect("in order");
+            let is_within = |costs: &&Vec<f64>| costs.iter().zip(&budgets).all(|(cost, b)| *cost <= b.amount);
+            let cheapest = costs.iter().filter(is_within).map(|costs| costs[0]).fold(f64::INFINITY, f64::min);
+            match CostProblem::new(&space, &meters) {
+                Ok(problem) => {
+                    met += 1;
+                    let start = problem.cheapest();
+                    assert!(problem.is_admitted(&start) && problem.cost(&start) <= meters[0].limit());
+                    assert!(problem.cost(&start) >= cheapest);
+                }
+                Err(error) if error.to_string().contains("exclude each other") => {
+                    proven += 1;
+                    assert!(cheapest.is_infinite(), "{error}: {budgets:?}");
+                }
+                Err(error) => {
+                    open += 1;
+                    assert!(error.to_string().contains("not proven"), "{error}");
+                }
+            }
+        }
+        assert!(met >= 5 && proven >= 5, "{met} met, {proven} proven impossible, {open} open");
+        assert!(open < 20, "{met} met, {proven} proven impossible, {open} open");
+    }
+}
