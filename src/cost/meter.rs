@@ -218,10 +218,11 @@ impl<'a> Meter<'a> {
 
     /// The error that no network meets the budget.
     pub fn unreachable(&self, networks: &str, smallest: f64, remedy: &str) -> BudgetError {
+        // All other amounts say what they are.
+        let noun = if self.table.is_some() { " latency" } else { "" };
         let message = format!(
-            "no {networks} meets a budget of {}: the smallest reachable {} is {}",
+            "no {networks} meets a budget of {}: the smallest reachable{noun} is {}",
             self.budget_text(),
-            self.resource.noun(),
             self.enough_text(smallest)
         );
         BudgetError::Unreachable { message, remedy: remedy.to_owned() }

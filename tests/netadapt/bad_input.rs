@@ -19,7 +19,7 @@ fn a_budget_that_is_met_already_is_no_error() {
 fn a_budget_out_of_reach_is_proven_so_before_anything_is_trained() {
     let place = Place::new();
     let text = said(place.adapt_to("5k-madds", "run"), 3);
-    assert!(text.contains("the smallest reachable number of multiply-adds is 0.0"), "{text}");
+    assert!(text.contains("the smallest reachable is") && text.contains("0.0442"), "{text}");
     assert!(text.contains("help:") && !place.path("run").exists(), "{text}");
 }
 
