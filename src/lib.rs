@@ -8,6 +8,7 @@
 pub mod cholesky;
 pub mod cli;
 pub mod confusion;
+pub mod cost;
 pub mod csv_place;
 #[cfg(feature = "train")]
 pub mod data;

@@ -8,7 +8,7 @@ const LAYERS: &[&[&str]] = &[
     &["run"],
     &["measure"],
     &["netadapt", "report", "search", "train"],
-    &["pytorch", "runtime"],
+    &["cost", "pytorch", "runtime"],
     &["nn", "data", "latency"],
     &["export", "plan"],
     &["graph"],

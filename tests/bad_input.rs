@@ -140,7 +140,7 @@ fn a_budget_that_no_network_meets_is_proven_so() {
     command.args(["--budget", "1ms"]);
     assert_says(
         &fails(command, 3),
-        &["no network of this space meets a budget of 1 ms", "smallest reachable latency"],
+        &["no network of this space meets a budget of 1ms", "smallest reachable latency"],
     );
     assert!(!place.path("run").exists(), "a run folder was made");
 }

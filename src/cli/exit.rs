@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use miette::{Diagnostic, Report};
 
+use crate::cost::BudgetError;
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -32,6 +34,16 @@ impl From<Exit> for ExitCode {
     }
 }
 
+impl From<&BudgetError> for Exit {
+    fn from(error: &BudgetError) -> Self {
+        match error {
+            BudgetError::Text { .. } | BudgetError::Arguments { .. } => Self::Usage,
+            BudgetError::Unreachable { .. } => Self::BudgetUnreachable,
+            BudgetError::Confidence(_) => Self::Error,
+        }
+    }
+}
+
 /// How a command ended, after its error, if there is one, was told.
 pub(super) fn finish(done: Result<Exit, Report>) -> Exit {
     match done {
@@ -39,7 +51,7 @@ pub(super) fn finish(done: Result<Exit, Report>) -> Exit {
         Err(report) => {
             let error: &dyn Diagnostic = report.as_ref();
             report_error(error);
-            Exit::Error
+            report.downcast_ref::<BudgetError>().map_or(Exit::Error, Exit::from)
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the binaries share: arguments, exit codes, error output.
 
 #[cfg(feature = "train")]
-mod confidence_arg;
+mod budget_args;
 mod exit;
 #[cfg(feature = "export")]
 pub mod export;
@@ -31,7 +31,7 @@ mod weights_args;
 mod words;
 
 #[cfg(feature = "train")]
-pub use confidence_arg::ConfidenceArg;
+pub use budget_args::BudgetArgs;
 pub use exit::{Exit, report_error};
 pub use network_args::NetworkArgs;
 #[cfg(feature = "train")]

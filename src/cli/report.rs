@@ -54,7 +54,7 @@ fn report(path: &Path, quiet: bool) -> Result<(), Report> {
         RunKind::Netadapt => match NetadaptView::read(&run)? {
             Some(view) => {
                 view.derive(&run)?;
-                super::netadapt::result_text(&view, path)
+                super::netadapt::result_text(&view, path)?
             }
             None => format!("{}: its first network is still being trained\n", path.display()),
         },

@@ -1,31 +1,34 @@
-//! `mbn-search`: evolutionary search under a latency budget.
+//! `mbn-search`: evolutionary search under budgets.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Parser, ValueEnum};
 use miette::{IntoDiagnostic, Report, miette};
 
+use super::budget_args::read_tables;
 use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
 use super::output::print;
 use super::recipe_arg::read_recipe_without_teacher;
-use super::{ConfidenceArg, Exit, RunArgs, report_error};
+use super::{BudgetArgs, Exit, RunArgs, report_error};
+use crate::cost::{Budget, BudgetError, Meter, Resource};
 use crate::data::{self, DataSource, EMBEDDED};
-use crate::latency::{self, AT_MOST, Bounds, Budget, LatencyTable};
+use crate::latency::{AT_MOST, LatencyTable};
 use crate::report::{Align, Table};
 use crate::run::search::{
     FinalRecord, SearchOptions, SearchProgress, SearchRun, SearchRunError, SearchView, run_job,
 };
-use crate::run::{Inputs, Threads, TrainingImages, cores, file_name, short_hash};
-use crate::search::{Reward, SearchError, StrategyKind};
+use crate::run::{Inputs, Tables, Threads, TrainingImages, cores, file_name, short_hash};
+use crate::search::{Reward, StrategyKind};
 use crate::space::{self, SearchSpace};
 use crate::text_file::{ReadError, read_text};
 
 /// Share of the training images held out to score candidates.
 const VALIDATION_SHARE: f64 = 0.2;
 
-/// Search a space of networks under a latency budget, training candidates for
-/// real, and draw the front of accuracy against latency.
+/// Search a space of networks under budgets of latency, size or memory, training
+/// candidates for real, and draw the front of accuracy against the first of them.
 #[derive(Debug, Parser)]
 #[command(
     name = "mbn-search",
@@ -35,21 +38,21 @@ const VALIDATION_SHARE: f64 = 0.2;
   mbn-search --target pixel-latency.csv --budget 40ms
   mbn-search --target validated.csv --budget 40ms --confidence 0.95
   mbn-search --target phone.csv --space my_space.toml --data images/ --trials 200
+  mbn-search --target phone.csv --target pc.csv --budget 15ms@phone.csv --budget 2ms@pc.csv
+  mbn-search --space my_space.toml --budget 250k-weight-bytes-int8 --budget 256KiB-peak-memory-int8
 The same command goes on where an interrupted run stopped.
 Exit codes: 0 done, 1 error, 2 usage, 3 the budget can't be met, 130 interrupted."
 )]
 pub struct SearchArgs {
-    /// A latency table file, or the name of one in latency_tables/
-    #[arg(long, value_name = "TABLE", required_unless_present = "worker")]
-    target: Option<String>,
+    /// A latency table file, or the name of one in latency_tables/; several for
+    /// budgets on each of them. Needed where milliseconds are asked for
+    #[arg(long, value_name = "TABLE")]
+    target: Vec<String>,
     /// A search space file, or the name of one in search_spaces/
     #[arg(long, value_name = "FILE", default_value = "mobilenet_v3.toml")]
     space: String,
-    /// The largest latency allowed, for example 15ms [default: none]
-    #[arg(long, value_name = "LATENCY")]
-    budget: Option<Budget>,
     #[command(flatten)]
-    confidence: ConfidenceArg,
+    costs: BudgetArgs,
     /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class
     /// [default: 12,000 images of Fashion-MNIST inside the program]
     #[arg(long, value_name = "DIR")]
@@ -57,8 +60,8 @@ pub struct SearchArgs {
     /// random, evolution (regularised) or nsga2
     #[arg(long, value_name = "S", default_value_t)]
     strategy: StrategyKind,
-    /// What evolution maximises: accuracy, or accuracy traded against latency
-    /// around the budget [default: mnasnet with a budget, else accuracy]
+    /// What evolution maximises: accuracy, or accuracy traded against cost around
+    /// the first budget [default: mnasnet with a budget, else accuracy]
     #[arg(long, value_name = "R")]
     reward: Option<RewardKind>,
     /// Networks to train in the search
@@ -110,16 +113,14 @@ pub fn run(args: &SearchArgs) -> Exit {
 }
 
 fn search(args: &SearchArgs) -> Result<Exit, Report> {
-    let target = args.target.as_deref().expect("clap requires it without --worker");
-    let (table_file, table_text) = read_text(target, "latency table", latency::LATENCY_TABLES)?;
-    let table = LatencyTable::parse(&table_file, &table_text).map_err(ReadError::from)?;
-    let bounds = Bounds::of(&table, args.confidence.value)?;
+    let budgets = args.costs.budgets()?;
+    let (Tables { targets, others }, tables_read) = read_tables(&args.target, &budgets)?;
+    let meters = meters(args, &budgets, &targets, &others)?;
     let (space_file, space_text) = read_text(&args.space, "search space", space::SEARCH_SPACES)?;
     let space = SearchSpace::from_toml(&space_file, &space_text).map_err(ReadError::from)?;
     let source = open_source(args.data.as_deref())?;
-    let options = options(args, target, bounds, &source)?;
-    let inputs = Inputs::new()
-        .with_copy("latency table", file_name(&table_file), table_text.as_bytes())
+    let options = options(args, budgets, &meters, &source)?;
+    let inputs = tables_read
         .with_copy("search space", file_name(&space_file), space_text.as_bytes())
         .with("images", source.fingerprint().as_bytes());
     let images = held_out_images(source, &options)?;
@@ -132,8 +133,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
         inputs: &inputs,
         command: &command,
         space: &space,
-        table: &table,
-        bounds,
+        meters: &meters,
         images: &images,
         executor: &Threads { jobs: args.jobs.map_or_else(cores, |jobs| jobs as usize) },
         stop: &stop,
@@ -215,30 +215,47 @@ fn held_out_images(source: DataSource, options: &SearchOptions) -> Result<Traini
 
 fn exit_of(error: &SearchRunError) -> Exit {
     match error {
-        SearchRunError::Search(SearchError::BudgetBelowFastest { .. })
-        | SearchRunError::BudgetNotHeld { .. } => Exit::BudgetUnreachable,
+        SearchRunError::Budget(error) => error.into(),
         SearchRunError::Interrupted { .. } | SearchRunError::WorkerInterrupted { .. } => Exit::Interrupted,
         _ => Exit::Error,
     }
 }
 
+/// What costs are measured by: the budgets, then the targets that have none.
+fn meters<'a>(
+    args: &SearchArgs,
+    budgets: &[Budget],
+    targets: &'a [LatencyTable],
+    others: &'a [LatencyTable],
+) -> Result<Vec<Meter<'a>>, BudgetError> {
+    let meters = Meter::of_budgets(budgets, targets, others, args.costs.confidence, true)?;
+    if meters.is_empty() {
+        return Err(BudgetError::Arguments {
+            message: "there is nothing to search networks for but their accuracy".to_owned(),
+            remedy: "add --target TABLE for the front against latency, or a --budget such as 250k-weight-bytes-int8"
+                .to_owned(),
+        });
+    }
+    Ok(meters)
+}
+
 fn options(
     args: &SearchArgs,
-    target: &str,
-    bounds: Bounds,
+    budget: Vec<Budget>,
+    meters: &[Meter<'_>],
     source: &DataSource,
 ) -> Result<SearchOptions, Report> {
     Ok(SearchOptions {
         space: args.space.clone(),
-        target: target.to_owned(),
-        budget: args.budget,
-        confidence: args.confidence.value,
+        target: args.target.clone(),
+        budget,
+        confidence: args.costs.confidence,
         data: args
             .data
             .as_ref()
             .map_or_else(|| source.train().name().to_owned(), |d| d.display().to_string()),
         strategy: args.strategy,
-        reward: reward(args, bounds)?,
+        reward: reward(args, &meters[0])?,
         trials: args.trials as usize,
         finals: args.finals as usize,
         validation_share: VALIDATION_SHARE,
@@ -251,11 +268,11 @@ fn options(
 }
 
 /// Rewards weigh predictions, so what they aim at is a prediction, too.
-fn reward(args: &SearchArgs, bounds: Bounds) -> Result<Reward, Report> {
-    match (args.reward, args.budget.map(|budget| bounds.limit(budget.ms()))) {
+fn reward(args: &SearchArgs, objective: &Meter<'_>) -> Result<Reward, Report> {
+    match (args.reward, objective.budget().map(|_| objective.limit())) {
         (Some(RewardKind::Accuracy), _) | (None, None) => Ok(Reward::Accuracy),
-        (Some(RewardKind::Mnasnet) | None, Some(limit_ms)) => Ok(Reward::mnasnet(limit_ms)),
-        (Some(RewardKind::Tunas), Some(limit_ms)) => Ok(Reward::absolute(limit_ms)),
+        (Some(RewardKind::Mnasnet) | None, Some(limit)) => Ok(Reward::mnasnet(limit)),
+        (Some(RewardKind::Tunas), Some(limit)) => Ok(Reward::absolute(limit)),
         (Some(_), None) => Err(miette!(
             help = "add --budget, for example --budget 40ms",
             "this reward needs a budget as its target"
@@ -265,55 +282,75 @@ fn reward(args: &SearchArgs, bounds: Bounds) -> Result<Reward, Report> {
 
 /// `results/search-pixel-latency-40ms-s0-1a2b3c4d`: the same options give the same folder.
 fn default_folder(options: &SearchOptions) -> PathBuf {
-    let stem = Path::new(&options.target).file_stem().map_or_else(|| "table".into(), |s| s.to_string_lossy());
-    let budget = options.budget.map(|b| format!("-{b}")).unwrap_or_default();
+    let stem = |name: &String| {
+        let stem = Path::new(name).file_stem().map_or("table".into(), |stem| stem.to_string_lossy());
+        format!("-{stem}")
+    };
+    let targets: String = options.target.iter().map(stem).collect();
+    let budgets: String = options.budget.iter().map(|budget| format!("-{}", budget.file_name())).collect();
     let hash = short_hash(options);
-    PathBuf::from("results").join(format!("search-{stem}{budget}-s{}-{hash}", options.seed))
+    PathBuf::from("results").join(format!("search{targets}{budgets}-s{}-{hash}", options.seed))
 }
 
 /// What a search has found, for people.
 pub(super) fn result_text(result: &SearchView, folder: &Path) -> String {
-    let bounds = result.bounds;
+    let meters = result.meters();
     let failed = result.trials.iter().filter(|t| t.state.accuracy().is_none()).count();
     let mut text = format!(
-        "The front of {} trained networks ({failed} failed), fastest first:\n\n{}\n",
+        "The front of {} trained networks ({failed} failed), {} first:\n\n{}\n",
         result.trials.len(),
-        front_table(result)
+        if meters[0].table().is_some() { "fastest" } else { "smallest" },
+        front_table(result, &meters)
     );
-    text += &bounds.legend();
+    let legends: BTreeSet<String> = meters.iter().map(|meter| meter.bounds().legend()).collect();
+    text.extend(legends);
     text += "validation: the proxy after the search's short training; test: after the longer one\n";
     text += &format!("plots and tables: {}\n", folder.join("derived").display());
     if let Some(best) = result.finals.iter().rev().find(|f| f.failure.is_none()) {
         let network = folder.join("networks").join(best.arch_id.as_str()).join("network.toml");
-        text += &format!("next: mbn-inspect {} --target {}\n", network.display(), result.options.target);
+        let target =
+            result.options.target.first().map_or_else(String::new, |target| format!(" --target {target}"));
+        text += &format!("next: mbn-inspect {}{target}\n", network.display());
     }
     text
 }
 
-fn front_table(result: &SearchView) -> Table {
-    let bounds = result.bounds;
-    let bounded = bounds.interval().map(|_| (AT_MOST, Align::Number));
-    let before = [("network", Align::Left), ("latency", Align::Number)];
+fn front_table(result: &SearchView, meters: &[Meter<'_>]) -> Table {
+    // Parameters and multiply-adds have their columns in any case.
+    let shown = |meter: &&Meter<'_>| !matches!(meter.resource(), Resource::Madds | Resource::Params);
+    let meters: Vec<&Meter<'_>> = meters.iter().filter(shown).collect();
+    let heads = meters.iter().flat_map(|meter| {
+        let bounded = meter.bounds().interval().map(|_| (AT_MOST, Align::Number));
+        [(meter.resource().short_name(), Align::Number)].into_iter().chain(bounded)
+    });
     let behind = [
         ("validation", Align::Number),
         ("test", Align::Number),
         ("params", Align::Number),
         ("MAdds", Align::Number),
     ];
-    let mut table = Table::new(before.into_iter().chain(bounded).chain(behind));
+    let mut table = Table::new([("network", Align::Left)].into_iter().chain(heads).chain(behind));
     let percent = |fraction: f64| format!("{:.1} %", 100.0 * fraction);
     let finals = |trial: usize| result.finals.iter().find(|f| f.trial == trial);
     for index in result.front() {
         let trial = &result.trials[index];
-        let latencies = [Some(trial.latency_ms), bounds.upper(trial.latency_ms)];
-        let latencies = latencies.into_iter().flatten().map(|ms| format!("{ms:.2} ms"));
+        let costs = meters.iter().flat_map(|meter| {
+            let (resource, cost) = (meter.resource(), trial.cost(meter.column()));
+            let upper = cost.and_then(|cost| meter.bounds().upper(cost));
+            let amounts = [cost, upper].into_iter().flatten();
+            amounts.map(move |amount| {
+                let shown = resource.show(amount);
+                let number = shown.split(' ').next().unwrap_or_default().to_owned();
+                format!("{number} {}", resource.unit_symbol())
+            })
+        });
         let behind = [
             trial.state.accuracy().map_or_else(String::new, percent),
             finals(trial.trial).and_then(FinalRecord::test_accuracy).map_or_else(String::new, percent),
             format!("{:.2} M", trial.params as f64 / 1e6),
             format!("{:.1} M", trial.madds as f64 / 1e6),
         ];
-        table.row([trial.arch_id.to_string()].into_iter().chain(latencies).chain(behind));
+        table.row([trial.arch_id.to_string()].into_iter().chain(costs).chain(behind));
     }
     table
 }

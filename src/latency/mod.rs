@@ -10,7 +10,6 @@
 
 pub mod audit;
 mod bounds;
-mod budget;
 mod calibration;
 mod csv_fields;
 pub mod foreign;
@@ -26,7 +25,6 @@ mod validation;
 mod write;
 
 pub use bounds::{AT_MOST, Bounds, at_most};
-pub use budget::{Budget, BudgetError};
 pub use calibration::{
     Calibration, CalibrationError, Confidence, Fitted, Interval, IntervalError, MeasuredNetwork, Term,
     TermSums, held_out_text, leave_one_out,

@@ -190,6 +190,12 @@ impl LatencyTable {
         if missing.is_empty() { Ok(sum) } else { Err(self.missing(graph, missing)) }
     }
 
+    /// The least that a network takes beside its blocks, in milliseconds; exact for all but the smallest ones.
+    pub fn beside_blocks_ms(&self) -> f64 {
+        let constant_ms = self.header.calibration.as_ref().map_or(0.0, |c| c.constant_of(f64::INFINITY));
+        self.base_prediction().base_ms + constant_ms
+    }
+
     fn base_prediction(&self) -> Prediction {
         let base = self.base.as_ref();
         let base_ms = base.map_or(0.0, |row| row.latency_ms);

@@ -10,7 +10,6 @@
 mod adaptation;
 mod controls;
 mod importance;
-mod limit;
 mod network_problem;
 mod problem;
 mod race;
@@ -23,7 +22,6 @@ mod tabular;
 pub use adaptation::{Adaptation, AdaptationOptions, Member, Phase, Proposal, Reference, Round};
 pub use controls::{random_within, uniform};
 pub use importance::{Importance, channel_scores, most_important};
-pub use limit::{Limit, LimitError, Meter, Resource};
 pub use network_problem::NetworkProblem;
 pub use problem::{Group, Problem, smallest_reachable};
 pub use race::{CONFIDENCE, Contestant, losers};

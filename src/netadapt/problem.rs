@@ -56,14 +56,24 @@ pub(super) fn with_width(widths: &[u32], group: usize, width: u32) -> Vec<u32> {
 ///
 /// Coordinate descent over all widths: no single group can make the result cheaper.
 pub fn smallest_reachable(problem: &dyn Problem) -> Option<(Vec<u32>, f64)> {
-    let mut widths = problem.seed();
-    let mut cost = problem.cost(&widths)?;
+    cheapest_from(problem.groups(), problem.seed(), |widths| problem.cost(widths))
+}
+
+/// Coordinate descent from some widths. A narrower width of the same cost is taken, too: a peak that several groups
+/// share falls with the last of them only.
+pub(super) fn cheapest_from(
+    groups: &[Group],
+    mut widths: Vec<u32>,
+    cost_of: impl Fn(&[u32]) -> Option<f64>,
+) -> Option<(Vec<u32>, f64)> {
+    let mut cost = cost_of(&widths)?;
     loop {
         let mut cheaper = false;
         for group in 0..widths.len() {
-            for &level in &problem.groups()[group].levels {
+            for &level in &groups[group].levels {
+                let is_better = |lower: &f64| *lower < cost || (*lower == cost && level < widths[group]);
                 let other = with_width(&widths, group, level);
-                if let Some(lower) = problem.cost(&other).filter(|&lower| lower < cost) {
+                if let Some(lower) = cost_of(&other).filter(is_better) {
                     (widths, cost, cheaper) = (other, lower, true);
                 }
             }

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Adaptation, AdaptationOptions, Channels, Group, GroupColumns, Importance, Meter, Phase, Problem, Rule,
-    Step, Surgery, TabularProblem, TabularSource, channel_scores, most_important, random_within,
+    Adaptation, AdaptationOptions, Channels, Group, GroupColumns, Importance, Phase, Problem, Rule, Step,
+    Surgery, TabularProblem, TabularSource, channel_scores, most_important, random_within,
     smallest_reachable, uniform,
 };
 use crate::graph::ops::{Axis, Operation};
@@ -428,7 +428,8 @@ fn narrower_networks_of_the_reference_networks_compute() {
     let table = crate::latency::load("pixel-latency.csv").expect("shipped");
     let spec = spec::load("mobilenet_v3_small").expect("shipped");
     let trained = NetworkSpec { resolution: 32, classes: 10, ..spec.clone() };
-    let problem = super::NetworkProblem::new(spec, trained, Meter::Latency(&table)).expect("rows");
+    let problem =
+        super::NetworkProblem::new(spec, trained, vec![crate::cost::Meter::latency(&table)]).expect("rows");
     let widths = uniform(&problem, 12.0).expect("within the budget");
     let (costed, trained) = problem.networks(&widths).expect("the same structure");
     let latency = table.predict(&LayerGraph::lower(&costed)).expect("rows").latency_ms;

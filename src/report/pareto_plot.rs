@@ -1,4 +1,4 @@
-//! The central figure of a search: accuracy against predicted latency, all trials, and the Pareto front among them.
+//! The central figure of a search: accuracy against predicted latency or another cost, all trials, and the Pareto front among them.
 //!
 //! The front is drawn as steps: between two of its points, the best accuracy within a latency budget is that of the
 //! faster one.
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::ReportError;
 use super::axis::{Range, Ticks};
-use super::error::{check_latency, check_percent};
+use super::error::{check_cost, check_percent};
 use super::figure::{FigureFiles, write_figure};
 use super::label::{Placer, spread_order};
 use super::legend::{Symbol, draw_heading};
@@ -29,8 +29,8 @@ const MOST_REFERENCE_LINES: usize = 12;
 /// One network with its accuracy, a trial of the search or a network after its final training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    /// Predicted latency in milliseconds.
-    pub latency_ms: f64,
+    /// What it costs, in the figure's unit.
+    pub cost: f64,
     /// Accuracy in percent, 0 to 100.
     pub accuracy: f64,
     /// Trial number or generation; later points are drawn darker and above earlier ones.
@@ -40,43 +40,47 @@ pub struct Point {
 /// One network on the Pareto front.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FrontPoint {
-    /// Predicted latency in milliseconds.
-    pub latency_ms: f64,
+    /// What it costs, in the figure's unit.
+    pub cost: f64,
     /// Accuracy in percent, 0 to 100.
     pub accuracy: f64,
     /// What to call it; an empty label is not drawn.
     pub label: String,
 }
 
-/// A published network of which only the latency is known.
+/// A published network of which only the cost is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
     /// What to call it.
     pub name: String,
-    /// Latency in milliseconds on the same device.
-    pub latency_ms: f64,
+    /// What it costs, in the figure's unit.
+    pub cost: f64,
 }
 
-/// Accuracy against latency of all trials of a search.
+/// Accuracy against the cost of all trials of a search.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ParetoPlot {
     /// First line, in bold; may be empty.
     pub title: String,
     /// Second line; may be empty.
     pub subtitle: String,
-    /// Name of the latency axis, for example `predicted latency on Pixel 1, ms`.
+    /// Name of the cost axis, for example `predicted latency on Pixel 1, ms`.
     pub x_label: String,
     /// Name of the accuracy axis, for example `validation accuracy of the proxy, %`.
     pub y_label: String,
-    /// Latency budget of the search in milliseconds.
-    pub budget_ms: Option<f64>,
+    /// What the cost is in a word, for example `latency`, and its unit, for example `ms`.
+    pub cost_name: String,
+    /// See `cost_name`.
+    pub unit: String,
+    /// Budget of the search.
+    pub limit: Option<f64>,
     /// All finished trials.
     pub trials: Vec<Point>,
     /// The Pareto front in any order; empty when no trial qualifies.
     pub front: Vec<FrontPoint>,
     /// Retrained networks with their test accuracy; may be empty.
     pub finals: Vec<Point>,
-    /// Networks to compare the latency with.
+    /// Networks to compare the cost with.
     pub references: Vec<Reference>,
 }
 
@@ -92,7 +96,7 @@ impl ParetoPlot {
     /// Lays the figure out.
     ///
     /// # Errors
-    /// [`ReportError::Value`] names the first latency that is not a number from 0 to 1e9 ms and the first accuracy that
+    /// [`ReportError::Value`] names the first cost that is not a number from 0 to 1e12 and the first accuracy that
     /// is not a percentage.
     pub fn scene(&self) -> Result<Scene, ReportError> {
         self.check()?;
@@ -100,15 +104,15 @@ impl ParetoPlot {
         let y_range = self.accuracy_range();
         let y_axis = Axis { ticks: Ticks::inside(y_range, 9).within(0.0, 100.0), label: &self.y_label };
         let sides = (y_axis.room_left(), WIDTH - panel::RIGHT);
-        let x_range = self.latency_range();
+        let x_range = self.cost_range();
         let x_axis = Axis {
             ticks: panel::ticks_across(x_range, sides.1 - sides.0, Ticks::inside).within(0.0, f64::INFINITY),
             label: &self.x_label,
         };
-        let lane = Lane::new(&self.references, x_range, sides);
+        let lane = Lane::new(&self.references, x_range, sides, &self.unit);
         let legend = self.legend(lane.unnamed_count());
         let heading = draw_heading(&mut scene, &self.title, &self.subtitle, &legend);
-        let top = heading + if self.budget_ms.is_some() { panel::ABOVE_LIMIT } else { panel::ABOVE };
+        let top = heading + if self.limit.is_some() { panel::ABOVE_LIMIT } else { panel::ABOVE };
         let axis_y = HEIGHT - panel::BELOW;
         let frame = Rect { left: sides.0, top, right: sides.1, bottom: axis_y - lane.height };
         let panel = Panel { frame, x: x_range, y: y_range };
@@ -120,13 +124,13 @@ impl ParetoPlot {
                 scene.dashed(vec![(x, top), (x, frame.bottom)], 0.75, GREY, (0.75, 3.25));
             }
         }
-        if let Some(budget) = self.budget_ms {
-            panel.draw_limit(&mut scene, budget, &format!("budget {} ms", brief(budget)));
+        if let Some(budget) = self.limit {
+            panel.draw_limit(&mut scene, budget, &format!("budget {} {}", brief(budget), self.unit));
         }
         self.draw_trials(&mut scene, &panel);
         self.draw_front(&mut scene, &panel);
         for point in &self.finals {
-            marker::retrained(&mut scene, panel.at(point.latency_ms, point.accuracy));
+            marker::retrained(&mut scene, panel.at(point.cost, point.accuracy));
         }
         self.draw_labels(&mut scene, &panel);
         panel.draw_y_axis(&mut scene, &y_axis);
@@ -140,18 +144,18 @@ impl ParetoPlot {
     fn check(&self) -> Result<(), ReportError> {
         for (kind, points) in [("trial", &self.trials), ("retrained network", &self.finals)] {
             for (index, point) in points.iter().enumerate() {
-                check_latency(|| format!("latency of {kind} {}", index + 1), point.latency_ms)?;
+                check_cost(|| format!("cost of {kind} {}", index + 1), point.cost)?;
                 check_percent(|| format!("accuracy of {kind} {}", index + 1), point.accuracy)?;
             }
         }
         for (index, point) in self.front.iter().enumerate() {
-            check_latency(|| format!("latency of front point {}", index + 1), point.latency_ms)?;
+            check_cost(|| format!("cost of front point {}", index + 1), point.cost)?;
             check_percent(|| format!("accuracy of front point {}", index + 1), point.accuracy)?;
         }
-        for Reference { name, latency_ms } in &self.references {
-            check_latency(|| format!("latency of reference {name:?}"), *latency_ms)?;
+        for Reference { name, cost } in &self.references {
+            check_cost(|| format!("cost of reference {name:?}"), *cost)?;
         }
-        self.budget_ms.map_or(Ok(()), |ms| check_latency(|| "latency budget".to_owned(), ms))
+        self.limit.map_or(Ok(()), |limit| check_cost(|| "budget".to_owned(), limit))
     }
 
     fn legend(&self, unnamed_references: usize) -> Vec<(Symbol, String)> {
@@ -162,8 +166,8 @@ impl ParetoPlot {
             (Symbol::Trial, "trial".to_owned())
         };
         let reference = match unnamed_references {
-            0 => "reference network (latency only)".to_owned(),
-            count => format!("reference network (latency only; {count} without a name)"),
+            0 => format!("reference network ({} only)", self.cost_name),
+            count => format!("reference network ({} only; {count} without a name)", self.cost_name),
         };
         [
             (!self.trials.is_empty(), trials),
@@ -178,8 +182,8 @@ impl ParetoPlot {
 
     /// Latencies and accuracies of everything that has both.
     fn data(&self) -> impl Iterator<Item = At> {
-        let points = self.trials.iter().chain(&self.finals).map(|p| (p.latency_ms, p.accuracy));
-        points.chain(self.front.iter().map(|p| (p.latency_ms, p.accuracy)))
+        let points = self.trials.iter().chain(&self.finals).map(|p| (p.cost, p.accuracy));
+        points.chain(self.front.iter().map(|p| (p.cost, p.accuracy)))
     }
 
     fn accuracy_range(&self) -> Range {
@@ -187,9 +191,9 @@ impl ParetoPlot {
         Range::padded(hull, 1.0, 0.06)
     }
 
-    fn latency_range(&self) -> Range {
-        let references = || self.references.iter().map(|reference| reference.latency_ms);
-        let own = self.data().map(|(latency, _)| latency).chain(self.budget_ms);
+    fn cost_range(&self) -> Range {
+        let references = || self.references.iter().map(|reference| reference.cost);
+        let own = self.data().map(|(latency, _)| latency).chain(self.limit);
         let (lo, hi) = match Range::around(own) {
             Some((lo, hi)) => {
                 let reachable = lo / WIDENING..=hi * WIDENING;
@@ -208,7 +212,7 @@ impl ParetoPlot {
         let span = trials.last().map_or(0, |point| point.order - first);
         for point in &trials {
             let position = if span == 0 { 0.5 } else { (point.order - first) as f64 / span as f64 };
-            let at = panel.at(point.latency_ms, point.accuracy);
+            let at = panel.at(point.cost, point.accuracy);
             marker::trial(scene, at, ramp(position), trials.len());
         }
     }
@@ -216,8 +220,8 @@ impl ParetoPlot {
     /// The front on the page, from the fastest to the slowest network.
     fn front_on_page(&self, panel: &Panel) -> Vec<(At, &str)> {
         let mut front: Vec<&FrontPoint> = self.front.iter().collect();
-        front.sort_by(|a, b| a.latency_ms.total_cmp(&b.latency_ms).then(a.accuracy.total_cmp(&b.accuracy)));
-        front.iter().map(|p| (panel.at(p.latency_ms, p.accuracy), p.label.as_str())).collect()
+        front.sort_by(|a, b| a.cost.total_cmp(&b.cost).then(a.accuracy.total_cmp(&b.accuracy)));
+        front.iter().map(|p| (panel.at(p.cost, p.accuracy), p.label.as_str())).collect()
     }
 
     fn draw_front(&self, scene: &mut Scene, panel: &Panel) {
@@ -263,12 +267,12 @@ impl ParetoPlot {
             placer.keep_off_box(Rect::around(at, 4.0));
         }
         for point in &self.finals {
-            placer.keep_off_box(Rect::around(panel.at(point.latency_ms, point.accuracy), 6.0));
+            placer.keep_off_box(Rect::around(panel.at(point.cost, point.accuracy), 6.0));
         }
         for point in &self.trials {
-            placer.avoid(panel.at(point.latency_ms, point.accuracy));
+            placer.avoid(panel.at(point.cost, point.accuracy));
         }
-        if let Some(budget) = self.budget_ms {
+        if let Some(budget) = self.limit {
             let x = panel.x_at(budget);
             placer.keep_off_line((x, panel.frame.top), (x, panel.frame.bottom));
         }
@@ -295,31 +299,26 @@ mod tests {
     use proptest::prelude::*;
 
     fn plot(data: &[(f64, f64)], references: &[f64]) -> ParetoPlot {
-        let trials = data.iter().zip(0..).map(|(&(latency_ms, accuracy), order)| Point {
-            latency_ms,
-            accuracy,
-            order,
-        });
+        let trials = data.iter().zip(0..).map(|(&(cost, accuracy), order)| Point { cost, accuracy, order });
         let trials: Vec<Point> = trials.collect();
         let mut fastest_first = trials.clone();
-        fastest_first
-            .sort_by(|a, b| a.latency_ms.total_cmp(&b.latency_ms).then(b.accuracy.total_cmp(&a.accuracy)));
+        fastest_first.sort_by(|a, b| a.cost.total_cmp(&b.cost).then(b.accuracy.total_cmp(&a.accuracy)));
         let mut front: Vec<FrontPoint> = Vec::new();
-        for Point { latency_ms, accuracy, order } in fastest_first {
+        for Point { cost, accuracy, order } in fastest_first {
             if front.last().is_none_or(|last| accuracy > last.accuracy) {
-                front.push(FrontPoint { latency_ms, accuracy, label: format!("net-{order:05}") });
+                front.push(FrontPoint { cost, accuracy, label: format!("net-{order:05}") });
             }
         }
-        let reference = |(index, &latency_ms): (usize, &f64)| Reference {
-            name: format!("MobileNetV3-Large {index}"),
-            latency_ms,
-        };
+        let reference =
+            |(index, &cost): (usize, &f64)| Reference { name: format!("MobileNetV3-Large {index}"), cost };
         ParetoPlot {
             title: "Search on a space".into(),
             subtitle: "evolution, seed 7".into(),
             x_label: "predicted latency on Pixel 1, ms".into(),
             y_label: "validation accuracy of the proxy, %".into(),
-            budget_ms: Some(51.0),
+            cost_name: "latency".into(),
+            unit: "ms".into(),
+            limit: Some(51.0),
             finals: trials.iter().copied().take(2).collect(),
             trials,
             front,
@@ -367,9 +366,9 @@ mod tests {
 
     #[test]
     fn near_references_widen_the_axis_and_far_ones_do_not() {
-        let with = |reference| plot(&[(40.0, 60.0), (50.0, 70.0)], &[reference]).latency_range();
+        let with = |reference| plot(&[(40.0, 60.0), (50.0, 70.0)], &[reference]).cost_range();
         assert!(with(66.0).contains(66.0) && with(31.0).contains(31.0));
-        assert_eq!(with(66.4), plot(&[(40.0, 60.0), (50.0, 70.0)], &[]).latency_range());
+        assert_eq!(with(66.4), plot(&[(40.0, 60.0), (50.0, 70.0)], &[]).cost_range());
         assert_eq!(with(30.0), with(200.0));
         assert!(texts(&plot(&[(40.0, 60.0)], &[200.0])).iter().any(|t| t.ends_with(", 200 ms")));
     }
@@ -378,13 +377,13 @@ mod tests {
     fn values_that_have_no_place_are_refused_by_name() {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0] {
             let error = plot(&[(40.0, 60.0), (bad, 60.0)], &[]).scene().unwrap_err().to_string();
-            assert!(error.starts_with("latency of trial 2 is "), "{error}");
+            assert!(error.starts_with("cost of trial 2 is "), "{error}");
             let error = plot(&[(40.0, bad)], &[]).scene().unwrap_err().to_string();
             assert!(error.starts_with("accuracy of trial 1 is "), "{error}");
             let error = plot(&[], &[bad]).scene().unwrap_err().to_string();
-            assert!(error.starts_with("latency of reference "), "{error}");
-            let budget = ParetoPlot { budget_ms: Some(bad), ..plot(&[], &[]) };
-            assert!(budget.scene().unwrap_err().to_string().starts_with("latency budget is "));
+            assert!(error.starts_with("cost of reference "), "{error}");
+            let budget = ParetoPlot { limit: Some(bad), ..plot(&[], &[]) };
+            assert!(budget.scene().unwrap_err().to_string().starts_with("budget is "));
         }
     }
 
@@ -428,7 +427,7 @@ mod tests {
             references in prop::collection::vec(1.0..200.0f64, 0..14),
             budget in prop::option::of(1.0..200.0f64),
         ) {
-            let plot = ParetoPlot { budget_ms: budget, ..plot(&data, &references) };
+            let plot = ParetoPlot { limit: budget, ..plot(&data, &references) };
             plot.scene().unwrap().assert_legible();
         }
     }

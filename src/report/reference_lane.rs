@@ -49,16 +49,17 @@ enum Place {
 }
 
 impl Lane {
-    /// Lays out `references` between the page coordinates `left` and `right`, which show the latencies of `range`.
-    pub(super) fn new(references: &[Reference], range: Range, (left, right): (f64, f64)) -> Self {
+    /// Lays out `references` between the page coordinates `left` and `right`, which show the costs of `range`
+    /// in `unit`.
+    pub(super) fn new(references: &[Reference], range: Range, (left, right): (f64, f64), unit: &str) -> Self {
         if references.is_empty() {
             return Self::default();
         }
         let mut sorted: Vec<&Reference> = references.iter().collect();
-        sorted.sort_by(|a, b| a.latency_ms.total_cmp(&b.latency_ms).then_with(|| a.name.cmp(&b.name)));
+        sorted.sort_by(|a, b| a.cost.total_cmp(&b.cost).then_with(|| a.name.cmp(&b.name)));
         let named: Vec<(String, Place)> = sorted
             .iter()
-            .map(|reference| named(reference, range, (left, right)))
+            .map(|reference| named(reference, range, (left, right), unit))
             .map(|(name, place)| {
                 (font::cut(&name, SIZE, Weight::Regular, (right - left) / 2.0 - ARROW - 8.0), place)
             })
@@ -120,13 +121,13 @@ fn row_top(row: usize) -> f64 {
 }
 
 /// The text of a reference and where it belongs.
-fn named(reference: &Reference, range: Range, (left, right): (f64, f64)) -> (String, Place) {
-    let Reference { name, latency_ms } = reference;
-    if range.contains(*latency_ms) {
-        (name.clone(), Place::On(left + range.share(*latency_ms) * (right - left)))
+fn named(reference: &Reference, range: Range, (left, right): (f64, f64), unit: &str) -> (String, Place) {
+    let Reference { name, cost } = reference;
+    if range.contains(*cost) {
+        (name.clone(), Place::On(left + range.share(*cost) * (right - left)))
     } else {
-        let side = if *latency_ms < range.lo { -1.0 } else { 1.0 };
-        (format!("{name}, {} ms", short(*latency_ms)), Place::Beyond(side))
+        let side = if *cost < range.lo { -1.0 } else { 1.0 };
+        (format!("{name}, {} {unit}", short(*cost)), Place::Beyond(side))
     }
 }
 
@@ -203,10 +204,8 @@ mod tests {
     const RANGE: Range = Range { lo: 20.0, hi: 60.0 };
 
     fn references(latencies: &[f64]) -> Vec<Reference> {
-        let name = |(index, &latency_ms): (usize, &f64)| Reference {
-            name: format!("MobileNetV3-Large {index}"),
-            latency_ms,
-        };
+        let name =
+            |(index, &cost): (usize, &f64)| Reference { name: format!("MobileNetV3-Large {index}"), cost };
         latencies.iter().enumerate().map(name).collect()
     }
 
@@ -218,14 +217,14 @@ mod tests {
 
     #[test]
     fn no_reference_no_lane() {
-        let lane = Lane::new(&[], RANGE, EDGES);
+        let lane = Lane::new(&[], RANGE, EDGES, "ms");
         assert_eq!((lane.height, drawn(&lane).marks.len()), (0.0, 0));
     }
 
     #[test]
     fn distant_references_share_one_row_and_equal_ones_do_not_collide() {
-        let apart = Lane::new(&references(&[25.0, 40.0]), RANGE, EDGES);
-        let equal = Lane::new(&references(&[40.0, 40.0, 40.0]), RANGE, EDGES);
+        let apart = Lane::new(&references(&[25.0, 40.0]), RANGE, EDGES, "ms");
+        let equal = Lane::new(&references(&[40.0, 40.0, 40.0]), RANGE, EDGES, "ms");
         assert!(apart.height < equal.height);
         assert_eq!(drawn(&equal).texts().len(), 3);
         drawn(&equal).assert_legible();
@@ -233,14 +232,14 @@ mod tests {
 
     #[test]
     fn references_beyond_the_axis_show_their_latency() {
-        let scene = drawn(&Lane::new(&references(&[5.0, 113.4]), RANGE, EDGES));
+        let scene = drawn(&Lane::new(&references(&[5.0, 113.4]), RANGE, EDGES, "ms"));
         let texts: Vec<&str> = scene.texts().iter().map(|text| text.text.as_str()).collect();
         assert_eq!(texts, ["MobileNetV3-Large 0, 5.00 ms", "MobileNetV3-Large 1, 113 ms"]);
     }
 
     #[test]
     fn too_many_references_are_counted() {
-        let lane = Lane::new(&references(&[40.0; 60]), RANGE, EDGES);
+        let lane = Lane::new(&references(&[40.0; 60]), RANGE, EDGES, "ms");
         let scene = drawn(&lane);
         scene.assert_legible();
         assert_eq!(scene.texts().len() + lane.unnamed_count(), 60);
@@ -251,7 +250,7 @@ mod tests {
     proptest! {
         #[test]
         fn names_never_overlap(latencies in prop::collection::vec(0.0..80.0f64, 0..25)) {
-            let lane = Lane::new(&references(&latencies), RANGE, EDGES);
+            let lane = Lane::new(&references(&latencies), RANGE, EDGES, "ms");
             drawn(&lane).assert_legible();
         }
     }

@@ -33,7 +33,9 @@ impl Inputs {
     /// Adds an input that is copied to the file `file` of the run's `inputs/`.
     #[must_use]
     pub fn with_copy(mut self, name: &str, file: &str, content: &[u8]) -> Self {
-        self.copies.insert(name.to_owned(), (file.to_owned(), content.to_owned()));
+        let is_taken = self.copies.values().any(|(taken, _)| taken == file);
+        let file = if is_taken { format!("{}-{file}", self.copies.len()) } else { file.to_owned() };
+        self.copies.insert(name.to_owned(), (file, content.to_owned()));
         self.with(name, content)
     }
 

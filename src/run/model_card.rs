@@ -5,9 +5,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::folder::{FolderError, read_json};
+use crate::cost::Meter;
 use crate::data::Normalisation;
 use crate::graph::LayerGraph;
-use crate::latency::{Bounds, Confidence, Interval, LatencyTable};
+use crate::latency::{Bounds, Confidence, Interval};
 use crate::spec::{ArchId, NetworkSpec};
 
 /// The file's name, in the folder of every trained network.
@@ -95,14 +96,14 @@ impl CardBound {
 }
 
 impl ModelCard {
-    /// The card of `trained`, which is `timed` itself or its proxy, with its own latency where `table` can predict it.
+    /// The card of `trained`, which is `timed` itself or its proxy, with its own latency where the table of `meter` can predict it.
     /// A bound is known only for what is timed: the networks that a table was validated on are none of proxies.
     #[must_use]
     pub(super) fn of_networks(
         self,
         timed: &NetworkSpec,
         trained: &NetworkSpec,
-        table: Option<(&LatencyTable, Bounds)>,
+        meter: Option<&Meter<'_>>,
     ) -> Self {
         let is_proxy = timed.arch_id() != trained.arch_id();
         let proxy_of = is_proxy.then(|| ProxyOf {
@@ -112,14 +113,15 @@ impl ModelCard {
             resolution: timed.resolution,
             classes: timed.classes,
         });
-        let latency = table.and_then(|(table, bounds)| {
+        let latency = meter.and_then(|meter| {
+            let table = meter.table()?;
             let prediction = table.predict(&LayerGraph::lower(trained)).ok()?;
             Some(CardLatency {
                 device: table.header.device().to_owned(),
                 ms: prediction.latency_ms,
                 stddev_ms: prediction.stddev_ms(),
                 resolution: trained.resolution,
-                bound: CardBound::of(bounds, prediction.latency_ms).filter(|_| !is_proxy),
+                bound: CardBound::of(meter.bounds(), prediction.latency_ms).filter(|_| !is_proxy),
             })
         });
         Self { latency, proxy_of, ..self }

@@ -23,7 +23,7 @@ pub enum StrategyKind {
     Random,
     /// Regularised evolution on one reward.
     Evolution,
-    /// NSGA-II on accuracy and latency.
+    /// NSGA-II on accuracy and cost.
     #[default]
     Nsga2,
 }
@@ -86,23 +86,23 @@ pub fn population(trials: usize) -> usize {
     even.clamp(8, 64)
 }
 
-/// Builds a strategy that searches `domain` under `budget_ms`, which may be infinite.
+/// Builds a strategy that searches `domain` up to a cost of `limit`, which may be infinite.
 ///
 /// The first trials of evolution and NSGA-II, half a population, are spread evenly over the
-/// reachable latencies; those after them are uniform samples until there are parents.
+/// reachable costs; those after them are uniform samples until there are parents.
 ///
 /// # Errors
-/// [`SearchError::BudgetBelowFastest`] if no network meets the budget; others if an option, the
-/// budget or the domain is malformed.
+/// [`SearchError::LimitBelowCheapest`] if no network meets the limit; others if an option, the
+/// limit or the domain is malformed.
 pub fn build<'a>(
     kind: StrategyKind,
     domain: &'a dyn Domain,
-    budget_ms: f64,
+    limit: f64,
     seed: u64,
     options: &Options,
 ) -> Result<Box<dyn Strategy + 'a>, SearchError> {
     options.reward.validate()?;
-    let sampler = FeasibleSampler::new(domain, budget_ms)?;
+    let sampler = FeasibleSampler::new(domain, limit)?;
     let members =
         at_least("population", 2, options.population)?.unwrap_or_else(|| population(options.trials));
     let batch = at_least("batch", 1, options.batch)?;
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(refused(|o| o.population = Some(1)), "population");
         assert_eq!(refused(|o| o.batch = Some(0)), "batch");
         assert_eq!(refused(|o| o.tournament = Some(0)), "tournament");
-        assert_eq!(refused(|o| o.reward = Reward::mnasnet(0.0)), "reward target_ms");
+        assert_eq!(refused(|o| o.reward = Reward::mnasnet(0.0)), "reward target");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! What a strategy sees of a search space: the seam between `search` and the spaces, latency
-//! tables and networks it knows nothing of.
+//! What a strategy sees of a search space: the seam between `search` and the spaces, costs and
+//! networks it knows nothing of.
 
 use crate::space::Genotype;
 
-/// A search space with a latency model, as a strategy needs to know it.
+/// A search space whose networks have costs, as a strategy needs to know it.
 ///
 /// All methods are pure: equal arguments give equal answers.
 pub trait Domain {
@@ -16,9 +16,12 @@ pub trait Domain {
     /// Identity of the network a genotype decodes to; equal networks have equal keys.
     fn key(&self, genotype: &Genotype) -> u64;
 
-    /// Predicted latency, in milliseconds.
-    fn latency_ms(&self, genotype: &Genotype) -> f64;
+    /// What the network costs: the other side of the front, and what the limit of a search is one of.
+    fn cost(&self, genotype: &Genotype) -> f64;
 
-    /// A genotype of the smallest reachable latency; it decides whether a budget can be met.
-    fn fastest(&self) -> Genotype;
+    /// Whether the network meets the budgets that there are beside the limit.
+    fn is_admitted(&self, genotype: &Genotype) -> bool;
+
+    /// An admitted genotype of the smallest cost that is known; it decides whether a limit can be met.
+    fn cheapest(&self) -> Genotype;
 }

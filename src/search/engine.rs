@@ -45,7 +45,7 @@ pub(super) struct Engine<'a, P> {
     policy: P,
     seed: u64,
     batch: usize,
-    /// Slices of the latency range, in the order the first trials sample them.
+    /// Slices of the range of costs, in the order the first trials sample them.
     slices: Vec<usize>,
     generation: u64,
     trials: Vec<Trial>,
@@ -56,7 +56,7 @@ pub(super) struct Engine<'a, P> {
 }
 
 impl<'a, P: Policy> Engine<'a, P> {
-    /// A search whose first `spread` trials are spread evenly over the latency range.
+    /// A search whose first `spread` trials are spread evenly over the range of costs.
     pub(super) fn new(
         sampler: FeasibleSampler<'a>,
         policy: P,
@@ -90,7 +90,7 @@ impl<'a, P: Policy> Engine<'a, P> {
             .or_else(|| find_unproposed(&self.sampler, &self.trials, &self.keys, rng))
     }
 
-    /// The next slice of the latency range at first, then the policy's children.
+    /// The next slice of the range of costs at first, then the policy's children.
     fn first_choice(&self, rng: &mut ChaCha8Rng) -> Option<Genotype> {
         match self.slices.get(self.trials.len()) {
             Some(&slice) => Some(self.sampler.spread(slice, self.slices.len(), rng)),
@@ -113,7 +113,7 @@ impl<'a, P: Policy> Engine<'a, P> {
         let trial = Trial {
             index: self.trials.len(),
             key: domain.key(&genotype),
-            latency_ms: domain.latency_ms(&genotype),
+            cost: domain.cost(&genotype),
             genotype,
         };
         self.keys.insert(trial.key);
@@ -146,7 +146,7 @@ impl<P: Policy> Strategy for Engine<'_, P> {
         if !self.told.insert(index) {
             return Err(SearchError::AlreadyTold { index });
         }
-        let point = (outcome.accuracy()).and_then(|a| Point::new(a, trial.latency_ms));
+        let point = (outcome.accuracy()).and_then(|a| Point::new(a, trial.cost));
         if let Some(point) = point {
             let genotype = trial.genotype.clone();
             self.unlearned.insert(index, Scored { genotype, point });

@@ -5,21 +5,21 @@ use thiserror::Error;
 /// A search that can't start, or a result that doesn't belong to it.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum SearchError {
-    /// No network of the space meets the budget.
+    /// No network of the space meets the limit.
     #[error(
-        "no network of this space meets a budget of {budget_ms} ms: the smallest reachable latency is {fastest_ms} ms; raise the budget or widen the space"
+        "no network of this space costs {limit} or less: the smallest reachable cost is {cheapest}; raise the limit or widen the space"
     )]
-    BudgetBelowFastest {
-        /// The budget asked for.
-        budget_ms: f64,
-        /// The smallest latency any network of the space has.
-        fastest_ms: f64,
+    LimitBelowCheapest {
+        /// The limit asked for.
+        limit: f64,
+        /// The smallest cost any network of the space has.
+        cheapest: f64,
     },
-    /// The budget is not a latency.
-    #[error("a latency budget must be a positive number of milliseconds, not {budget_ms}")]
-    InvalidBudget {
-        /// The budget asked for.
-        budget_ms: f64,
+    /// The limit is not a cost.
+    #[error("the limit of a search must be a positive number, not {limit}")]
+    InvalidLimit {
+        /// The limit asked for.
+        limit: f64,
     },
     /// A decision has no choices, or more than a genotype can index.
     #[error("decision {decision} of the space has {choices} choices; give it between 1 and 256")]
@@ -29,9 +29,9 @@ pub enum SearchError {
         /// Its number of choices.
         choices: usize,
     },
-    /// The space's fastest genotype is not a genotype of the space.
-    #[error("the fastest genotype {genotype:?} is not in the space, whose decisions have {arity:?} choices")]
-    FastestOutsideSpace {
+    /// The space's cheapest genotype is not a genotype of the space.
+    #[error("the cheapest genotype {genotype:?} is not in the space, whose decisions have {arity:?} choices")]
+    CheapestOutsideSpace {
         /// The genotype's choices.
         genotype: Vec<u8>,
         /// Number of choices of every decision.

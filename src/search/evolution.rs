@@ -63,8 +63,8 @@ mod tests {
     use crate::search::pareto::Point;
     use crate::seed;
 
-    fn scored(choice: u8, accuracy: f64, latency_ms: f64) -> Scored {
-        Scored { genotype: Genotype(vec![choice]), point: Point::new(accuracy, latency_ms).unwrap() }
+    fn scored(choice: u8, quality: f64, cost: f64) -> Scored {
+        Scored { genotype: Genotype(vec![choice]), point: Point::new(quality, cost).unwrap() }
     }
 
     #[test]

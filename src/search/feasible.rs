@@ -1,15 +1,15 @@
-//! Sampling networks under a hard latency budget, always in a bounded number of steps.
+//! Sampling networks under hard budgets, always in a bounded number of steps.
 //!
 //! Two distributions:
-//! - [`FeasibleSampler::uniform`]: uniform over the genotypes that meet the budget, by rejection.
-//!   Where the budget is so tight that rejection fails, it draws a latency uniformly between the
-//!   fastest network and the budget and samples near it.
-//! - [`FeasibleSampler::spread`]: one sample per equal slice of the reachable latencies. Uniform
-//!   genotypes of a large space crowd around its mean latency; a front over latency needs the ends.
+//! - [`FeasibleSampler::uniform`]: uniform over the genotypes that meet the budgets, by rejection.
+//!   Where these are so tight that rejection fails, it draws a cost uniformly between the cheapest
+//!   network and the limit and samples near it.
+//! - [`FeasibleSampler::spread`]: one sample per equal slice of the reachable costs. Uniform
+//!   genotypes of a large space crowd around its mean cost; a front over costs needs the ends.
 //!
-//! Sampling near a latency: draw a genotype, blend it towards the fastest one (decisions taken over
-//! in random order) until it meets the budget, then walk by single-decision changes that stay under
-//! the budget and don't move away from the wanted latency.
+//! Sampling near a cost: draw a genotype, blend it towards the cheapest one (decisions taken over
+//! in random order) until it meets the budgets, then walk by single-decision changes that keep to
+//! them and don't move away from the wanted cost.
 
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -24,60 +24,60 @@ use crate::space::Genotype;
 const REJECTION_DRAWS: usize = 64;
 /// Length of a walk, in steps per decision.
 const WALK_STEPS_PER_DECISION: usize = 6;
-/// A walk ends within this fraction of the latency range from its aim.
+/// A walk ends within this fraction of the range of costs from its aim.
 const WALK_TOLERANCE: f64 = 0.01;
 
-/// Draws networks of a space that meet a latency budget.
+/// Draws networks of a space that meet a limit of the cost and whatever else the domain asks for.
 pub struct FeasibleSampler<'a> {
     domain: &'a dyn Domain,
-    budget_ms: f64,
-    fastest: Genotype,
-    fastest_ms: f64,
-    slowest_ms: f64,
+    limit: f64,
+    cheapest: Genotype,
+    floor: f64,
+    ceiling: f64,
 }
 
 impl<'a> FeasibleSampler<'a> {
-    /// A sampler under `budget_ms`, which may be infinite.
+    /// A sampler under `limit`, which may be infinite.
     ///
     /// # Errors
-    /// [`SearchError::BudgetBelowFastest`] if no network meets the budget; others if the budget or
+    /// [`SearchError::LimitBelowCheapest`] if no network meets the limit; others if the limit or
     /// the domain is malformed.
-    pub fn new(domain: &'a dyn Domain, budget_ms: f64) -> Result<Self, SearchError> {
-        if budget_ms.is_nan() || budget_ms <= 0.0 {
-            return Err(SearchError::InvalidBudget { budget_ms });
+    pub fn new(domain: &'a dyn Domain, limit: f64) -> Result<Self, SearchError> {
+        if limit.is_nan() || limit <= 0.0 {
+            return Err(SearchError::InvalidLimit { limit });
         }
-        let fastest = checked_fastest(domain)?;
-        let fastest_ms = domain.latency_ms(&fastest);
-        if fastest_ms.is_nan() || fastest_ms > budget_ms {
-            return Err(SearchError::BudgetBelowFastest { budget_ms, fastest_ms });
+        let cheapest = checked_cheapest(domain)?;
+        let floor = domain.cost(&cheapest);
+        if floor.is_nan() || floor > limit {
+            return Err(SearchError::LimitBelowCheapest { limit, cheapest: floor });
         }
-        let slowest_ms = climb(domain, &fastest).min(budget_ms);
-        Ok(Self { domain, budget_ms, fastest, fastest_ms, slowest_ms })
+        let ceiling = climb(domain, &cheapest).min(limit);
+        Ok(Self { domain, limit, cheapest, floor, ceiling })
     }
 
-    /// The space and its latency model.
+    /// The space and its costs.
     pub fn domain(&self) -> &'a dyn Domain {
         self.domain
     }
 
-    /// Whether a genotype meets the budget.
+    /// Whether a genotype meets the limit and all other budgets.
     pub fn is_feasible(&self, genotype: &Genotype) -> bool {
-        self.domain.latency_ms(genotype) <= self.budget_ms
+        self.domain.cost(genotype) <= self.limit && self.domain.is_admitted(genotype)
     }
 
-    /// The fastest network, which always meets the budget.
-    pub fn fastest(&self) -> &Genotype {
-        &self.fastest
+    /// The cheapest network, which always meets the budgets.
+    pub fn cheapest(&self) -> &Genotype {
+        &self.cheapest
     }
 
-    /// Smallest and largest latency to expect under the budget, in milliseconds.
+    /// Smallest and largest cost to expect.
     ///
-    /// The upper end is a local maximum of the latency, or the budget where that is lower.
-    pub fn range_ms(&self) -> (f64, f64) {
-        (self.fastest_ms, self.slowest_ms)
+    /// The upper end is a local maximum of the cost, or the limit where that is lower.
+    pub fn range(&self) -> (f64, f64) {
+        (self.floor, self.ceiling)
     }
 
-    /// A feasible genotype, uniform over all that meet the budget unless these are very rare.
+    /// A feasible genotype, uniform over all that meet the budgets unless these are very rare.
     pub fn uniform(&self, rng: &mut ChaCha8Rng) -> Genotype {
         for _ in 0..REJECTION_DRAWS {
             let genotype = variation::uniform(self.domain.arity(), rng);
@@ -85,41 +85,42 @@ impl<'a> FeasibleSampler<'a> {
                 return genotype;
             }
         }
-        let target_ms = self.interpolate(rng.random());
-        self.near(target_ms, rng)
+        let target = self.interpolate(rng.random());
+        self.near(target, rng)
     }
 
-    /// A feasible genotype whose latency lies in slice `slice` of `slices` equal slices of the
-    /// latency range, or as near to it as a bounded walk comes.
+    /// A feasible genotype whose cost lies in slice `slice` of `slices` equal slices of the range
+    /// of costs, or as near to it as a bounded walk comes.
     pub fn spread(&self, slice: usize, slices: usize, rng: &mut ChaCha8Rng) -> Genotype {
         let fraction = (slice as f64 + rng.random::<f64>()) / slices as f64;
         self.near(self.interpolate(fraction), rng)
     }
 
     fn interpolate(&self, fraction: f64) -> f64 {
-        self.fastest_ms + fraction * (self.slowest_ms - self.fastest_ms)
+        self.floor + fraction * (self.ceiling - self.floor)
     }
 
-    fn near(&self, target_ms: f64, rng: &mut ChaCha8Rng) -> Genotype {
+    fn near(&self, target: f64, rng: &mut ChaCha8Rng) -> Genotype {
         let arity = self.domain.arity();
-        let tolerance_ms = WALK_TOLERANCE * (self.slowest_ms - self.fastest_ms);
+        let tolerance = WALK_TOLERANCE * (self.ceiling - self.floor);
         let mut current = self.blended(variation::uniform(arity, rng), rng);
-        let mut off_ms = (self.domain.latency_ms(&current) - target_ms).abs();
+        let mut off = (self.domain.cost(&current) - target).abs();
         for _ in 0..WALK_STEPS_PER_DECISION * arity.len() {
-            if off_ms <= tolerance_ms {
+            if off <= tolerance {
                 break;
             }
             let next = variation::mutate_one(&current, arity, rng);
-            let next_ms = self.domain.latency_ms(&next);
-            if next_ms <= self.budget_ms && (next_ms - target_ms).abs() <= off_ms {
-                off_ms = (next_ms - target_ms).abs();
+            let next_cost = self.domain.cost(&next);
+            if next_cost <= self.limit && (next_cost - target).abs() <= off && self.domain.is_admitted(&next)
+            {
+                off = (next_cost - target).abs();
                 current = next;
             }
         }
         current
     }
 
-    /// Takes over decisions of the fastest genotype, in random order, until the budget is met.
+    /// Takes over decisions of the cheapest genotype, in random order, until the budgets are met.
     fn blended(&self, mut genotype: Genotype, rng: &mut ChaCha8Rng) -> Genotype {
         let mut order: Vec<usize> = (0..genotype.0.len()).collect();
         order.shuffle(rng);
@@ -127,48 +128,48 @@ impl<'a> FeasibleSampler<'a> {
             if self.is_feasible(&genotype) {
                 break;
             }
-            genotype.0[decision] = self.fastest.0[decision];
+            genotype.0[decision] = self.cheapest.0[decision];
         }
         genotype
     }
 }
 
-fn checked_fastest(domain: &dyn Domain) -> Result<Genotype, SearchError> {
+fn checked_cheapest(domain: &dyn Domain) -> Result<Genotype, SearchError> {
     let arity = domain.arity();
     for (decision, &choices) in arity.iter().enumerate() {
         if !(1..=256).contains(&choices) {
             return Err(SearchError::InvalidArity { decision, choices });
         }
     }
-    let fastest = domain.fastest();
-    let fits = fastest.0.len() == arity.len()
-        && (fastest.0.iter().zip(arity)).all(|(&choice, &choices)| usize::from(choice) < choices);
+    let cheapest = domain.cheapest();
+    let fits = cheapest.0.len() == arity.len()
+        && (cheapest.0.iter().zip(arity)).all(|(&choice, &choices)| usize::from(choice) < choices);
     if fits {
-        Ok(fastest)
+        Ok(cheapest)
     } else {
-        Err(SearchError::FastestOutsideSpace { genotype: fastest.0, arity: arity.to_vec() })
+        Err(SearchError::CheapestOutsideSpace { genotype: cheapest.0, arity: arity.to_vec() })
     }
 }
 
-/// Latency reached from `start` by taking every decision's slowest choice in turn, twice: the
+/// Cost reached from `start` by taking every decision's dearest admitted choice in turn, twice: the
 /// choices of a block count only once its depth decision has made it present.
 fn climb(domain: &dyn Domain, start: &Genotype) -> f64 {
-    let mut slowest = start.clone();
-    let mut slowest_ms = domain.latency_ms(start);
+    let mut dearest = start.clone();
+    let mut dearest_cost = domain.cost(start);
     for _ in 0..2 {
         for (decision, &choices) in domain.arity().iter().enumerate() {
-            let mut candidate = slowest.clone();
+            let mut candidate = dearest.clone();
             for choice in 0..choices {
                 candidate.0[decision] = variation::index(choice);
-                let latency_ms = domain.latency_ms(&candidate);
-                if latency_ms > slowest_ms {
-                    slowest_ms = latency_ms;
-                    slowest = candidate.clone();
+                let cost = domain.cost(&candidate);
+                if cost > dearest_cost && domain.is_admitted(&candidate) {
+                    dearest_cost = cost;
+                    dearest = candidate.clone();
                 }
             }
         }
     }
-    slowest_ms
+    dearest_cost
 }
 
 #[cfg(test)]
@@ -182,12 +183,12 @@ mod tests {
         #[test]
         fn samples_meet_any_budget_that_can_be_met(seed in any::<u64>(), fraction in 0.0..1.2_f64) {
             let domain = TestDomain::new(&[4, 3, 2, 5, 3, 4]);
-            let budget_ms = 1.0 + fraction * 30.0;
-            let sampler = FeasibleSampler::new(&domain, budget_ms).unwrap();
+            let limit = 1.0 + fraction * 30.0;
+            let sampler = FeasibleSampler::new(&domain, limit).unwrap();
             let rng = &mut seed::rng(seed, "feasible", 0);
             for slice in 0..4 {
                 for genotype in [sampler.uniform(rng), sampler.spread(slice, 4, rng)] {
-                    prop_assert!(domain.latency_ms(&genotype) <= budget_ms);
+                    prop_assert!(domain.cost(&genotype) <= limit);
                     let inside = genotype.0.iter().zip(domain.arity()).all(|(&c, &n)| usize::from(c) < n);
                     prop_assert!(inside);
                 }
@@ -196,15 +197,15 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_that_cannot_be_met_names_the_smallest_latency() {
+    fn a_budget_that_cannot_be_met_names_the_smallest_cost() {
         let domain = TestDomain::new(&[4; 6]);
         let error = FeasibleSampler::new(&domain, 0.5).err().unwrap();
-        let expected = SearchError::BudgetBelowFastest { budget_ms: 0.5, fastest_ms: 1.0 };
+        let expected = SearchError::LimitBelowCheapest { limit: 0.5, cheapest: 1.0 };
         assert_eq!(error, expected);
-        assert!(error.to_string().contains("smallest reachable latency is 1 ms"));
-        for budget_ms in [f64::NAN, 0.0, -3.0, f64::NEG_INFINITY] {
-            let error = FeasibleSampler::new(&domain, budget_ms).err().unwrap();
-            assert!(matches!(error, SearchError::InvalidBudget { .. }));
+        assert!(error.to_string().contains("smallest reachable cost is 1;"));
+        for limit in [f64::NAN, 0.0, -3.0, f64::NEG_INFINITY] {
+            let error = FeasibleSampler::new(&domain, limit).err().unwrap();
+            assert!(matches!(error, SearchError::InvalidLimit { .. }));
         }
     }
 
@@ -221,15 +222,18 @@ mod tests {
             fn key(&self, _: &Genotype) -> u64 {
                 0
             }
-            fn latency_ms(&self, _: &Genotype) -> f64 {
+            fn cost(&self, _: &Genotype) -> f64 {
                 1.0
             }
-            fn fastest(&self) -> Genotype {
+            fn is_admitted(&self, _: &Genotype) -> bool {
+                true
+            }
+            fn cheapest(&self) -> Genotype {
                 Genotype(self.1.clone())
             }
         }
-        let error = |arity: &[usize], fastest: &[u8]| {
-            let domain = Malformed(arity.to_vec(), fastest.to_vec());
+        let error = |arity: &[usize], cheapest: &[u8]| {
+            let domain = Malformed(arity.to_vec(), cheapest.to_vec());
             FeasibleSampler::new(&domain, 9.0).err()
         };
         assert_eq!(error(&[2, 256], &[1, 255]), None);
@@ -239,39 +243,39 @@ mod tests {
         };
         assert_eq!(choices(error(&[2, 0], &[0, 0])), (1, 0));
         assert_eq!(choices(error(&[257], &[0])), (0, 257));
-        for fastest in [&[2, 0][..], &[0], &[0, 0, 0]] {
-            let error = error(&[2, 2], fastest);
-            assert!(matches!(error, Some(SearchError::FastestOutsideSpace { .. })));
+        for cheapest in [&[2, 0][..], &[0], &[0, 0, 0]] {
+            let error = error(&[2, 2], cheapest);
+            assert!(matches!(error, Some(SearchError::CheapestOutsideSpace { .. })));
         }
     }
 
     #[test]
-    fn spread_samples_reach_every_slice_of_the_latencies() {
+    fn spread_samples_reach_every_slice_of_the_costs() {
         let domain = TestDomain::new(&[4; 24]);
-        for budget_ms in [f64::INFINITY, 150.0, 40.0] {
-            let sampler = FeasibleSampler::new(&domain, budget_ms).unwrap();
-            let (fastest_ms, slowest_ms) = sampler.range_ms();
+        for limit in [f64::INFINITY, 150.0, 40.0] {
+            let sampler = FeasibleSampler::new(&domain, limit).unwrap();
+            let (floor, ceiling) = sampler.range();
             let rng = &mut seed::rng(7, "feasible", 0);
             let slices = 10;
             let near = (0..slices).filter(|&slice| {
-                let latency_ms = domain.latency_ms(&sampler.spread(slice, slices, rng));
-                let fraction = (latency_ms - fastest_ms) / (slowest_ms - fastest_ms);
+                let cost = domain.cost(&sampler.spread(slice, slices, rng));
+                let fraction = (cost - floor) / (ceiling - floor);
                 let middle = (slice as f64 + 0.5) / slices as f64;
                 (fraction - middle).abs() <= 0.075
             });
-            assert_eq!(near.count(), slices, "budget {budget_ms}");
+            assert_eq!(near.count(), slices, "limit {limit}");
         }
     }
 
     #[test]
     fn samples_under_a_tight_budget_differ_and_spread() {
-        // No uniform draw of 24 decisions comes near a fifth of the largest latency.
+        // No uniform draw of 24 decisions comes near a fifth of the largest cost.
         let domain = TestDomain::new(&[4; 24]);
-        let budget_ms = 60.0;
-        let sampler = FeasibleSampler::new(&domain, budget_ms).unwrap();
+        let limit = 60.0;
+        let sampler = FeasibleSampler::new(&domain, limit).unwrap();
         let rng = &mut seed::rng(8, "feasible", 0);
         let mut samples: Vec<_> = (0..200).map(|_| sampler.uniform(rng)).collect();
-        let quarter = |g: &Genotype| (4.0 * domain.latency_ms(g) / budget_ms) as usize;
+        let quarter = |g: &Genotype| (4.0 * domain.cost(g) / limit) as usize;
         for wanted in 0..4 {
             let share = samples.iter().filter(|g| quarter(g) == wanted).count();
             assert!(share >= 25, "quarter {wanted} has {share} of 200 samples");
@@ -282,10 +286,10 @@ mod tests {
     }
 
     #[test]
-    fn the_range_ends_at_the_slowest_network_or_the_budget() {
+    fn the_range_ends_at_the_dearest_network_or_the_limit() {
         let domain = TestDomain::new(&[2, 3, 4]);
-        // The base of 1 ms, then 1 * 1.0 + 2 * 1.25 + 3 * 1.5.
-        let range = |budget_ms| FeasibleSampler::new(&domain, budget_ms).unwrap().range_ms();
+        // The base of 1, then 1 * 1.0 + 2 * 1.25 + 3 * 1.5.
+        let range = |limit| FeasibleSampler::new(&domain, limit).unwrap().range();
         assert_eq!(range(f64::INFINITY), (1.0, 9.0));
         assert_eq!(range(5.0), (1.0, 5.0));
     }

@@ -12,7 +12,7 @@ use super::pareto::Point;
 /// Positions of the points, front by front; within a front from fast to slow, ties in order.
 pub fn non_dominated_fronts(points: &[Point]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..points.len()).collect();
-    order.sort_by(|&a, &b| points[a].fast_first(&points[b]).then(a.cmp(&b)));
+    order.sort_by(|&a, &b| points[a].cheap_first(&points[b]).then(a.cmp(&b)));
     let mut fronts: Vec<Vec<usize>> = Vec::new();
     for position in order {
         let dominates =
@@ -33,7 +33,7 @@ pub fn non_dominated_fronts(points: &[Point]) -> Vec<Vec<usize>> {
 /// front's extent; infinite for the ends. An objective without extent adds nothing.
 pub fn crowding_distances(points: &[Point], front: &[usize]) -> Vec<f64> {
     let mut distances = vec![0.0; front.len()];
-    let objectives: [fn(Point) -> f64; 2] = [Point::accuracy, Point::latency_ms];
+    let objectives: [fn(Point) -> f64; 2] = [Point::quality, Point::cost];
     for objective in objectives {
         let value = |member: usize| objective(points[front[member]]);
         let mut order: Vec<usize> = (0..front.len()).collect();
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn crowding_matches_hand_numbers() {
         let all = points(&[(0.5, 4.0), (0.0, 0.0), (1.0, 8.0), (0.25, 2.0)]);
-        // Accuracy spans 1 and latency 8: member 0 has neighbours 3 and 2, member 3 has 1 and 0.
+        // Quality spans 1 and cost 8: member 0 has neighbours 3 and 2, member 3 has 1 and 0.
         let expected = [0.75 + 0.75, f64::INFINITY, f64::INFINITY, 0.5 + 0.5];
         assert_eq!(crowding_distances(&all, &[0, 1, 2, 3]), expected);
         assert_eq!(crowding_distances(&all, &[3, 1, 0]), [2.0, f64::INFINITY, f64::INFINITY]);

@@ -1,4 +1,4 @@
-//! NSGA-II (Deb et al. 2002): evolves the whole front of accuracy against latency.
+//! NSGA-II (Deb et al. 2002): evolves the whole front of quality against cost.
 //!
 //! Survivors of parents and children together are taken front by front; the front that doesn't fit
 //! is cut by crowding distance. A parent wins a binary tournament: lower rank, then larger crowding
@@ -68,7 +68,7 @@ impl Nsga2 {
     /// The most accurate of a random half of the population.
     fn accurate_parent(&self, rng: &mut ChaCha8Rng) -> Option<&Genotype> {
         (self.population.choose_multiple(rng, self.population.len().div_ceil(2)))
-            .min_by(|a, b| a.scored.point.accurate_first(&b.scored.point))
+            .min_by(|a, b| a.scored.point.good_first(&b.scored.point))
             .map(|member| &member.scored.genotype)
     }
 }
@@ -85,7 +85,7 @@ fn ranked(scored: Vec<Scored>) -> Vec<Member> {
     let mut members: Vec<Member> = (scored.into_iter().zip(keys))
         .map(|(scored, (rank, crowding))| Member { scored, rank, crowding })
         .collect();
-    members.sort_by(|a, b| (a.fitter_first(b)).then_with(|| a.scored.point.accurate_first(&b.scored.point)));
+    members.sort_by(|a, b| (a.fitter_first(b)).then_with(|| a.scored.point.good_first(&b.scored.point)));
     members
 }
 
@@ -116,8 +116,8 @@ mod tests {
     use super::*;
     use crate::seed;
 
-    fn scored(choice: u8, accuracy: f64, latency_ms: f64) -> Scored {
-        Scored { genotype: Genotype(vec![choice]), point: Point::new(accuracy, latency_ms).unwrap() }
+    fn scored(choice: u8, quality: f64, cost: f64) -> Scored {
+        Scored { genotype: Genotype(vec![choice]), point: Point::new(quality, cost).unwrap() }
     }
 
     fn choices(nsga2: &Nsga2) -> Vec<u8> {

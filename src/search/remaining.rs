@@ -35,7 +35,7 @@ pub(super) fn find_unproposed(
             let start = rng.random_range(0..size);
             (start..size).chain(0..start).map(|number| numbered(domain.arity(), number)).find(is_new)
         }
-        None => std::iter::once(sampler.fastest().clone())
+        None => std::iter::once(sampler.cheapest().clone())
             .chain(neighbours(domain.arity(), proposed).take(NEIGHBOUR_CHECKS))
             .find(is_new),
     }
@@ -89,9 +89,9 @@ mod tests {
         assert_eq!(space_size(&[256; 40]), None);
     }
 
-    /// Proposes what is found until nothing is; the latencies of the networks found, ascending.
-    fn find_all(domain: &TestDomain, budget_ms: f64) -> Vec<f64> {
-        let sampler = FeasibleSampler::new(domain, budget_ms).unwrap();
+    /// Proposes what is found until nothing is; the costs of the networks found, ascending.
+    fn find_all(domain: &TestDomain, limit: f64) -> Vec<f64> {
+        let sampler = FeasibleSampler::new(domain, limit).unwrap();
         let rng = &mut seed::rng(9, "remaining", 0);
         let (mut proposed, mut keys) = (Vec::new(), BTreeSet::new());
         while let Some(found) = find_unproposed(&sampler, &proposed, &keys, rng) {
@@ -99,20 +99,20 @@ mod tests {
             let trial = Trial {
                 index: proposed.len(),
                 key: domain.key(&genotype),
-                latency_ms: domain.latency_ms(&genotype),
+                cost: domain.cost(&genotype),
                 genotype,
             };
             assert!(keys.insert(trial.key), "{trial:?} is proposed twice");
             proposed.push(trial);
         }
-        let mut latencies: Vec<f64> = proposed.iter().map(|trial| trial.latency_ms).collect();
-        latencies.sort_by(f64::total_cmp);
-        latencies
+        let mut costs: Vec<f64> = proposed.iter().map(|trial| trial.cost).collect();
+        costs.sort_by(f64::total_cmp);
+        costs
     }
 
     #[test]
     fn a_small_space_is_found_whole() {
-        // Depth 0 hides the last decision: (0, b, -) and (1, b, c), of 1 + a + 1.25 b + 1.5 c ms.
+        // Depth 0 hides the last decision: (0, b, -) and (1, b, c), of 1 + a + 1.25 b + 1.5 c.
         let domain = TestDomain::new(&[2, 2, 2]);
         let all = [1.0, 2.0, 2.25, 3.25, 3.5, 4.75];
         assert_eq!(find_all(&domain, f64::INFINITY), all);

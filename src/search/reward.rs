@@ -1,4 +1,4 @@
-//! One number for accuracy and latency together, for strategies that compare networks by a score.
+//! One number for quality and cost together, for strategies that compare networks by a score.
 //!
 //! - MnasNet (Tan et al. 2019, eq. 2): `ACC * (LAT / TARGET)^w`, with w = -0.07; MobileNetV3-Small
 //!   was found with w = -0.15 (Howard et al. 2019, section 4.1.1).
@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::error::SearchError;
 use super::pareto::Point;
 
-/// How a network's accuracy and latency are joined into a score; higher is better.
+/// How a network's quality and cost are joined into a score; higher is better.
+///
+/// Targets are in the unit of the search's first resource. Their key, `target_ms`, is older than the other resources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reward {
@@ -21,15 +23,17 @@ pub enum Reward {
     Accuracy,
     /// MnasNet's weighted product.
     Mnasnet {
-        /// Wanted latency, in milliseconds.
-        target_ms: f64,
-        /// The exponent w, negative to prefer fast networks.
+        /// Wanted cost.
+        #[serde(rename = "target_ms")]
+        target: f64,
+        /// The exponent w, negative to prefer cheap networks.
         exponent: f64,
     },
     /// TuNAS's absolute reward.
     Absolute {
-        /// Wanted latency, in milliseconds.
-        target_ms: f64,
+        /// Wanted cost.
+        #[serde(rename = "target_ms")]
+        target: f64,
         /// Weight of the relative distance from the target, negative.
         beta: f64,
     },
@@ -37,25 +41,21 @@ pub enum Reward {
 
 impl Reward {
     /// MnasNet's reward with its published exponent.
-    pub fn mnasnet(target_ms: f64) -> Self {
-        Self::Mnasnet { target_ms, exponent: -0.07 }
+    pub fn mnasnet(target: f64) -> Self {
+        Self::Mnasnet { target, exponent: -0.07 }
     }
 
     /// TuNAS's absolute reward with its released weight.
-    pub fn absolute(target_ms: f64) -> Self {
-        Self::Absolute { target_ms, beta: -0.10 }
+    pub fn absolute(target: f64) -> Self {
+        Self::Absolute { target, beta: -0.10 }
     }
 
     /// The score of a network.
     pub fn score(&self, point: Point) -> f64 {
         match *self {
-            Self::Accuracy => point.accuracy(),
-            Self::Mnasnet { target_ms, exponent } => {
-                point.accuracy() * (point.latency_ms() / target_ms).powf(exponent)
-            }
-            Self::Absolute { target_ms, beta } => {
-                point.accuracy() + beta * (point.latency_ms() / target_ms - 1.0).abs()
-            }
+            Self::Accuracy => point.quality(),
+            Self::Mnasnet { target, exponent } => point.quality() * (point.cost() / target).powf(exponent),
+            Self::Absolute { target, beta } => point.quality() + beta * (point.cost() / target - 1.0).abs(),
         }
     }
 
@@ -64,23 +64,23 @@ impl Reward {
     /// # Errors
     /// [`SearchError::InvalidOption`].
     pub fn validate(&self) -> Result<(), SearchError> {
-        let (target_ms, option, weight) = match *self {
+        let (target, option, weight) = match *self {
             Self::Accuracy => return Ok(()),
-            Self::Mnasnet { target_ms, exponent } => (target_ms, "reward exponent", exponent),
-            Self::Absolute { target_ms, beta } => (target_ms, "reward beta", beta),
+            Self::Mnasnet { target, exponent } => (target, "reward exponent", exponent),
+            Self::Absolute { target, beta } => (target, "reward beta", beta),
         };
-        if !(target_ms.is_finite() && target_ms > 0.0) {
+        if !(target.is_finite() && target > 0.0) {
             return Err(SearchError::InvalidOption {
-                option: "reward target_ms",
-                value: target_ms,
-                expected: "a positive number of milliseconds",
+                option: "reward target",
+                value: target,
+                expected: "a positive number",
             });
         }
         if !(weight.is_finite() && weight <= 0.0) {
             return Err(SearchError::InvalidOption {
                 option,
                 value: weight,
-                expected: "zero or negative, so that slow networks don't score higher",
+                expected: "zero or negative, so that dear networks don't score higher",
             });
         }
         Ok(())
@@ -91,8 +91,8 @@ impl Reward {
 mod tests {
     use super::*;
 
-    fn point(accuracy: f64, latency_ms: f64) -> Point {
-        Point::new(accuracy, latency_ms).unwrap()
+    fn point(quality: f64, cost: f64) -> Point {
+        Point::new(quality, cost).unwrap()
     }
 
     #[test]
@@ -116,13 +116,13 @@ mod tests {
     fn rewards_without_a_meaning_are_refused() {
         assert_eq!(Reward::Accuracy.validate(), Ok(()));
         assert_eq!(Reward::mnasnet(15.0).validate(), Ok(()));
-        for target_ms in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert!(Reward::mnasnet(target_ms).validate().is_err());
-            assert!(Reward::absolute(target_ms).validate().is_err());
+        for target in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(Reward::mnasnet(target).validate().is_err());
+            assert!(Reward::absolute(target).validate().is_err());
         }
         let beta = 0.1;
-        let target_ms = 15.0;
-        let error = Reward::Absolute { target_ms, beta }.validate().unwrap_err();
+        let target = 15.0;
+        let error = Reward::Absolute { target, beta }.validate().unwrap_err();
         assert!(error.to_string().contains("reward beta"), "{error}");
     }
 }

@@ -15,8 +15,8 @@ pub struct Trial {
     pub genotype: Genotype,
     /// Identity of the network; unique among a search's trials.
     pub key: u64,
-    /// Predicted latency in milliseconds; never above the budget.
-    pub latency_ms: f64,
+    /// What the network costs; never above the limit.
+    pub cost: f64,
 }
 
 /// A search strategy: proposes networks and learns from their results; it runs nothing itself.

@@ -1,20 +1,20 @@
-//! A small space with an additive latency, for the tests of the strategies.
+//! A small space with an additive cost, for the tests of the strategies.
 
 use super::domain::Domain;
 use crate::space::Genotype;
 
-/// Choice `c` of decision `d` costs `c * cost_ms[d]`. Decision 0 is a depth: where it is 0, the last
+/// Choice `c` of decision `d` costs `c * costs[d]`. Decision 0 is a depth: where it is 0, the last
 /// decision belongs to a skipped block and has no effect.
 /// Keys hold up to 64 bits of choices.
 pub(super) struct TestDomain {
     arity: Vec<usize>,
-    cost_ms: Vec<f64>,
+    costs: Vec<f64>,
 }
 
 impl TestDomain {
-    /// A base latency of 1 ms and `arity.len()` decisions of rising cost.
+    /// A base cost of 1 and `arity.len()` decisions of rising cost.
     pub(super) fn new(arity: &[usize]) -> Self {
-        Self { arity: arity.to_vec(), cost_ms: (0..arity.len()).map(|d| 1.0 + 0.25 * d as f64).collect() }
+        Self { arity: arity.to_vec(), costs: (0..arity.len()).map(|d| 1.0 + 0.25 * d as f64).collect() }
     }
 }
 
@@ -37,13 +37,17 @@ impl Domain for TestDomain {
         radix.fold(0, |key, (&choices, &choice)| key * choices as u64 + u64::from(choice))
     }
 
-    fn latency_ms(&self, genotype: &Genotype) -> f64 {
+    fn cost(&self, genotype: &Genotype) -> f64 {
         let canonical = self.canonical(genotype);
         let choices = canonical.0.iter().map(|&c| f64::from(c));
-        1.0 + choices.zip(&self.cost_ms).map(|(c, cost)| c * cost).sum::<f64>()
+        1.0 + choices.zip(&self.costs).map(|(c, cost)| c * cost).sum::<f64>()
     }
 
-    fn fastest(&self) -> Genotype {
+    fn is_admitted(&self, _: &Genotype) -> bool {
+        true
+    }
+
+    fn cheapest(&self) -> Genotype {
         Genotype(vec![0; self.arity.len()])
     }
 }

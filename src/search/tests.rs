@@ -12,21 +12,16 @@ use crate::space::Genotype;
 
 const ARITY: [usize; 6] = [3, 4, 2, 3, 5, 4];
 
-fn strategy<'a>(
-    kind: StrategyKind,
-    domain: &'a TestDomain,
-    budget_ms: f64,
-    seed: u64,
-) -> Box<dyn Strategy + 'a> {
-    build(kind, domain, budget_ms, seed, &Options::for_trials(40)).unwrap()
+fn strategy<'a>(kind: StrategyKind, domain: &'a TestDomain, limit: f64, seed: u64) -> Box<dyn Strategy + 'a> {
+    build(kind, domain, limit, seed, &Options::for_trials(40)).unwrap()
 }
 
-/// A made-up training run: slow networks are accurate, every fifth fails in some way.
+/// A made-up training run: dear networks are accurate, every fifth fails in some way.
 fn outcome(trial: &Trial) -> Outcome {
     match trial.key % 10 {
         0 => Outcome::Failed { reason: "diverged".to_owned() },
         5 => Outcome::from_accuracy(f64::NAN),
-        noise => Outcome::from_accuracy(1.0 - 1.0 / trial.latency_ms + 0.001 * noise as f64),
+        noise => Outcome::from_accuracy(1.0 - 1.0 / trial.cost + 0.001 * noise as f64),
     }
 }
 
@@ -52,17 +47,17 @@ proptest! {
 
     #[test]
     fn trials_are_feasible_distinct_and_canonical(
-        kind in kinds(), seed in any::<u64>(), budget_ms in 1.0..30.0_f64
+        kind in kinds(), seed in any::<u64>(), limit in 1.0..30.0_f64
     ) {
         let domain = TestDomain::new(&ARITY);
-        let trials = run(&mut *strategy(kind, &domain, budget_ms, seed), 8);
+        let trials = run(&mut *strategy(kind, &domain, limit, seed), 8);
         let keys: BTreeSet<u64> = trials.iter().map(|trial| trial.key).collect();
         prop_assert_eq!(keys.len(), trials.len());
         prop_assert!(!trials.is_empty());
         for (index, trial) in trials.iter().enumerate() {
             prop_assert_eq!(trial.index, index);
-            prop_assert!(trial.latency_ms <= budget_ms);
-            prop_assert_eq!(trial.latency_ms, domain.latency_ms(&trial.genotype));
+            prop_assert!(trial.cost <= limit);
+            prop_assert_eq!(trial.cost, domain.cost(&trial.genotype));
             prop_assert_eq!(trial.key, domain.key(&trial.genotype));
             prop_assert_eq!(&domain.canonical(&trial.genotype), &trial.genotype);
         }
@@ -103,7 +98,7 @@ proptest! {
 #[rstest]
 fn a_tiny_space_is_searched_to_its_end(
     #[values(StrategyKind::Random, StrategyKind::Evolution, StrategyKind::Nsga2)] kind: StrategyKind,
-    #[values(f64::INFINITY, 5.0)] budget_ms: f64,
+    #[values(f64::INFINITY, 5.0)] limit: f64,
 ) {
     let domain = TestDomain::new(&[2, 3, 1, 2]);
     let mut expected = BTreeSet::new();
@@ -111,15 +106,15 @@ fn a_tiny_space_is_searched_to_its_end(
         for b in 0..3 {
             for c in 0..2 {
                 let genotype = domain.canonical(&Genotype(vec![a, b, 0, c]));
-                if domain.latency_ms(&genotype) <= budget_ms {
+                if domain.cost(&genotype) <= limit {
                     expected.insert(genotype);
                 }
             }
         }
     }
     // With depth 0 the last decision is inert: 9 networks of 12 genotypes.
-    assert!(budget_ms.is_finite() || expected.len() == 9);
-    let mut strategy = strategy(kind, &domain, budget_ms, 3);
+    assert!(limit.is_finite() || expected.len() == 9);
+    let mut strategy = strategy(kind, &domain, limit, 3);
     let trials = run(&mut *strategy, 20);
     let found: BTreeSet<Genotype> = trials.iter().map(|t| t.genotype.clone()).collect();
     assert_eq!(trials.len(), expected.len());
@@ -134,12 +129,12 @@ fn a_tight_corner_of_a_huge_space_is_searched_to_its_end(
     let domain = TestDomain::new(&[4; 30]);
     let mut only = strategy(kind, &domain, 1.0, 4);
     assert_eq!(run(&mut *only, 3).len(), 1);
-    // Under 2.5 ms: nothing, decision 0, 1 or 2 at its first choice.
+    // Up to 2.5: nothing, decision 0, 1 or 2 at its first choice.
     let mut few = strategy(kind, &domain, 2.5, 4);
     let trials = run(&mut *few, 8);
-    let mut latencies: Vec<f64> = trials.iter().map(|t| t.latency_ms).collect();
-    latencies.sort_by(f64::total_cmp);
-    assert_eq!(latencies, [1.0, 2.0, 2.25, 2.5]);
+    let mut costs: Vec<f64> = trials.iter().map(|t| t.cost).collect();
+    costs.sort_by(f64::total_cmp);
+    assert_eq!(costs, [1.0, 2.0, 2.25, 2.5]);
 }
 
 #[rstest]
@@ -188,15 +183,14 @@ fn failed_trials_are_never_parents(
 }
 
 #[rstest]
-fn the_first_trials_spread_over_the_latencies(
+fn the_first_trials_spread_over_the_costs(
     #[values(StrategyKind::Evolution, StrategyKind::Nsga2)] kind: StrategyKind,
 ) {
     let domain = TestDomain::new(&[4; 24]);
     let mut strategy = strategy(kind, &domain, 100.0, 7);
     let spread = population(40) / 2;
-    let mut slices: Vec<usize> = (strategy.ask(spread).iter())
-        .map(|t| ((t.latency_ms - 1.0) / 99.0 * spread as f64) as usize)
-        .collect();
+    let mut slices: Vec<usize> =
+        (strategy.ask(spread).iter()).map(|t| ((t.cost - 1.0) / 99.0 * spread as f64) as usize).collect();
     slices.sort_unstable();
     assert_eq!(slices, (0..spread).collect::<Vec<_>>());
 }

@@ -4,6 +4,8 @@
 //! it. All networks that reach a stage with the same channels share their
 //! future, so only the cheapest of them is kept. This proves which budgets
 //! can be met at all, and visits every block that any network may contain.
+//! It holds for costs that add up as well as for peaks, of which the largest
+//! counts: joining two costs must not fall where one of them rises.
 
 use std::collections::BTreeMap;
 
@@ -34,42 +36,54 @@ struct Best {
 type Frontier = BTreeMap<u32, Best>;
 
 impl SearchSpace {
-    /// The genotype of the smallest summed cost, and that cost.
-    /// `cost` must be finite; the first of equal genotypes wins.
-    pub fn cheapest(&self, cost: &mut impl FnMut(Step) -> f64) -> (f64, Genotype) {
+    /// The genotype of the smallest cost, and that cost: the costs of its steps, joined one after the other.
+    /// An infinite cost excludes a step; the first of equal genotypes wins.
+    pub fn cheapest(&self, join: fn(f64, f64) -> f64, cost: &mut impl FnMut(Step) -> f64) -> (f64, Genotype) {
         let mut best: Option<Best> = None;
         for (index, side) in self.resolution.each() {
             let mut genotype = vec![0; self.arity.len()];
             self.resolution.set(&mut genotype, index);
             let start = Frontier::from([(self.input_channels, Best { cost: 0.0, genotype })]);
-            for candidate in self.walk(start, side, cost).into_values() {
+            for candidate in self.walk(start, side, join, cost).into_values() {
                 keep_cheaper(&mut best, candidate);
             }
         }
         best.map_or((f64::INFINITY, Genotype(vec![0; self.arity.len()])), |b| (b.cost, Genotype(b.genotype)))
     }
 
-    fn walk(&self, start: Frontier, mut side: u32, cost: &mut impl FnMut(Step) -> f64) -> Frontier {
+    fn walk(
+        &self,
+        start: Frontier,
+        mut side: u32,
+        join: fn(f64, f64) -> f64,
+        cost: &mut impl FnMut(Step) -> f64,
+    ) -> Frontier {
         let mut frontier = start;
         for stage in std::iter::once(&self.stem).chain(&self.stages) {
-            frontier = stage.advance(&frontier, side, cost);
+            frontier = stage.advance(&frontier, side, join, cost);
             side = side.div_ceil(stage.stride);
         }
         for part in &self.head {
-            frontier = part.advance(&frontier, side, cost);
+            frontier = part.advance(&frontier, side, join, cost);
             if matches!(part, HeadPart::Pool) {
                 side = 1;
             }
         }
         for (&channels, best) in &mut frontier {
-            best.cost += cost(Step { block: None, side, channels });
+            best.cost = join(best.cost, cost(Step { block: None, side, channels }));
         }
         frontier
     }
 }
 
 impl Stage {
-    fn advance(&self, from: &Frontier, side: u32, cost: &mut impl FnMut(Step) -> f64) -> Frontier {
+    fn advance(
+        &self,
+        from: &Frontier,
+        side: u32,
+        join: fn(f64, f64) -> f64,
+        cost: &mut impl FnMut(Step) -> f64,
+    ) -> Frontier {
         let mut reached = BTreeMap::new();
         for (&c_in, best) in from {
             for (width_index, c_out) in self.widths(c_in) {
@@ -78,7 +92,7 @@ impl Stage {
                     width.set(&mut start.genotype, width_index);
                 }
                 for shared in self.shared_choices() {
-                    self.chain(&start, &shared, [c_in, c_out], side, cost, &mut reached);
+                    self.chain(&start, &shared, [c_in, c_out], side, join, cost, &mut reached);
                 }
             }
         }
@@ -113,12 +127,14 @@ impl Stage {
 
     /// Adds blocks one by one, each with its cheapest own choices, and offers
     /// every allowed depth to `reached`.
+    #[expect(clippy::too_many_arguments, reason = "what walks through a stage")]
     fn chain(
         &self,
         start: &Best,
         shared: &[(usize, u8)],
         [c_in, c_out]: [u32; 2],
         side: u32,
+        join: fn(f64, f64) -> f64,
         cost: &mut impl FnMut(Step) -> f64,
         reached: &mut BTreeMap<u32, Option<Best>>,
     ) {
@@ -133,7 +149,7 @@ impl Stage {
             choices.each_picked(&now.genotype, shared, |genotype, picked| {
                 let block = Some(self.block(index, channels, c_out, picked));
                 let added = cost(Step { block, side, channels });
-                keep_cheaper(&mut best, Best { cost: now.cost + added, genotype });
+                keep_cheaper(&mut best, Best { cost: join(now.cost, added), genotype });
             });
             if let Some(best) = best {
                 now = best;
@@ -194,12 +210,18 @@ impl BlockChoices {
 }
 
 impl HeadPart {
-    fn advance(&self, from: &Frontier, side: u32, cost: &mut impl FnMut(Step) -> f64) -> Frontier {
+    fn advance(
+        &self,
+        from: &Frontier,
+        side: u32,
+        join: fn(f64, f64) -> f64,
+        cost: &mut impl FnMut(Step) -> f64,
+    ) -> Frontier {
         let (width, activation) = match self {
             Self::Pool => {
                 let block = Some(BlockSpec::Pool);
                 let add = |(&channels, best): (&u32, &Best)| {
-                    let cost = best.cost + cost(Step { block, side, channels });
+                    let cost = join(best.cost, cost(Step { block, side, channels }));
                     (channels, Best { cost, genotype: best.genotype.clone() })
                 };
                 return from.iter().map(add).collect();
@@ -212,7 +234,7 @@ impl HeadPart {
                 for (activation_index, act) in activation.each() {
                     let block = Some(self.block(c_out, act));
                     let mut offer = best.clone();
-                    offer.cost += cost(Step { block, side, channels });
+                    offer.cost = join(offer.cost, cost(Step { block, side, channels }));
                     width.set(&mut offer.genotype, width_index);
                     Choices::set(activation, &mut offer.genotype, activation_index);
                     keep_cheaper(reached.entry(c_out).or_default(), offer);

@@ -69,24 +69,42 @@ fn made_up_cost(step: Step) -> f64 {
     1.0 + (hash % 1000) as f64 / 100.0
 }
 
-fn cost_of(spec: &NetworkSpec) -> f64 {
-    let (mut side, mut channels, mut sum) = (spec.resolution, spec.input_channels, 0.0);
+fn cost_of(spec: &NetworkSpec, join: fn(f64, f64) -> f64) -> f64 {
+    let (mut side, mut channels, mut cost) = (spec.resolution, spec.input_channels, 0.0);
     for block in spec.all_blocks() {
-        sum += made_up_cost(Step { block: Some(*block), side, channels });
+        cost = join(cost, made_up_cost(Step { block: Some(*block), side, channels }));
         channels = block.channels(channels);
         side = if matches!(block, crate::spec::BlockSpec::Pool) { 1 } else { side.div_ceil(block.stride()) };
     }
-    sum + made_up_cost(Step { block: None, side, channels })
+    join(cost, made_up_cost(Step { block: None, side, channels }))
 }
 
-#[test]
-fn the_cheapest_network_is_that_of_exhaustive_search() {
+#[rstest]
+#[case::sum(|a, b| a + b)]
+#[case::peak(f64::max)]
+fn the_cheapest_network_is_that_of_exhaustive_search(#[case] join: fn(f64, f64) -> f64) {
     let space = SearchSpace::from_toml("tiny.toml", TINY).expect("valid");
-    let (cost, genotype) = space.cheapest(&mut made_up_cost);
-    let exhaustive =
-        every_genotype(&space).iter().map(|g| cost_of(&space.decode(g))).fold(f64::INFINITY, f64::min);
+    let (cost, genotype) = space.cheapest(join, &mut made_up_cost);
+    let all = every_genotype(&space);
+    let exhaustive = all.iter().map(|g| cost_of(&space.decode(g), join)).fold(f64::INFINITY, f64::min);
     assert!((cost - exhaustive).abs() < 1e-9, "{cost} {exhaustive}");
-    assert!((cost_of(&space.decode(&genotype)) - cost).abs() < 1e-9);
+    assert!((cost_of(&space.decode(&genotype), join) - cost).abs() < 1e-9);
+}
+
+/// A limit of each step is an infinite price of those above it.
+#[test]
+fn steps_of_infinite_cost_are_excluded() {
+    let space = SearchSpace::from_toml("tiny.toml", TINY).expect("valid");
+    let all = every_genotype(&space);
+    let mut peaks: Vec<f64> = all.iter().map(|g| cost_of(&space.decode(g), f64::max)).collect();
+    peaks.sort_by(f64::total_cmp);
+    let limit = peaks[peaks.len() / 4];
+    let mut price = |step| if made_up_cost(step) > limit { f64::INFINITY } else { made_up_cost(step) };
+    let (cost, _) = space.cheapest(|a, b| a + b, &mut price);
+    let within = all.iter().map(|g| space.decode(g)).filter(|spec| cost_of(spec, f64::max) <= limit);
+    let exhaustive = within.map(|spec| cost_of(&spec, |a, b| a + b)).fold(f64::INFINITY, f64::min);
+    assert!((cost - exhaustive).abs() < 1e-9, "{cost} {exhaustive}");
+    assert!(space.cheapest(|a, b| a + b, &mut |_| f64::INFINITY).0.is_infinite());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #[path = "../support/said.rs"]
 mod said;
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
 mod support;
 mod table;
 #[path = "../support/words.rs"]

@@ -50,8 +50,13 @@ impl Place {
 
     /// `mbn-netadapt` of the tiny network on the tiny images to a third of its multiply-adds; later arguments win.
     pub fn adapt(&self, out: &str) -> Command {
+        self.adapt_to("60k-madds", out)
+    }
+
+    /// The same to another budget.
+    pub fn adapt_to(&self, budget: &str, out: &str) -> Command {
         let mut command = self.bare();
-        command.args(["tiny.toml", "--data", "images", "--recipe", "recipe.toml", "--budget", "60k-madds"]);
+        command.args(["tiny.toml", "--data", "images", "--recipe", "recipe.toml", "--budget", budget]);
         command.args(["--step", "4%", "--short-steps", "3", "--train-epochs", "2", "--final-epochs", "2"]);
         command.args(["--out", out]);
         command

@@ -74,7 +74,7 @@ fn budgets_and_columns_that_make_no_sense_are_told() {
         command
     };
     assert!(said(adapt("5%", "digits:widths"), 3).contains("the smallest is [1, 1, 1]"));
-    assert!(said(adapt("half", "digits:widths"), 1).contains("write a share of the widest network's cost"));
+    assert!(said(adapt("half", "digits:widths"), 2).contains("write a share of the widest network's cost"));
     assert!(said(adapt("50%", "digits:width"), 1).contains("no column `width`"));
     let mut met = adapt("100%", "digits:widths");
     let output = met.output().expect("started");

@@ -90,10 +90,15 @@ impl Place {
         Self::with(&[("space.toml", TINY_SPACE)])
     }
 
-    /// `mbn-search` on the tiny space and images; later arguments win.
+    /// `mbn-search` on the tiny space and images for the Pixel 1; later arguments win, but for further targets and budgets.
     pub fn search(&self, out: &str) -> Command {
+        self.search_on(&["--target", "pixel-latency.csv"], out)
+    }
+
+    /// The same with these targets and budgets.
+    pub fn search_on(&self, costs: &[&str], out: &str) -> Command {
         let mut command = self.command(env!("CARGO_BIN_EXE_mbn-search"));
-        command.args(["--target", "pixel-latency.csv", "--space", "space.toml"]);
+        command.args(costs).args(["--space", "space.toml"]);
         command.args([
             "--data",
             "images",

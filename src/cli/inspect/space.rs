@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::InspectArgs;
 use super::target::{BoundReport, Target, target};
 use crate::cli::output::print;
+use crate::cost::{Meter, Resource};
 use crate::report::{Align, Table};
-use crate::run::search::LatencyProblem;
+use crate::run::search::CostProblem;
 use crate::space::{self, Decision, SearchSpace};
 use crate::text_file::json_text;
 
@@ -34,7 +35,7 @@ pub(super) fn inspect(args: &InspectArgs, name: &str) -> Result<(), Report> {
     let space = space::load(name)?;
     let target = target(args)?;
     let smallest = match &target {
-        Some(target) => Some(LatencyProblem::new(&space, &target.table)?.smallest_latency_ms()),
+        Some(target) => Some(CostProblem::new(&space, &[Meter::latency(&target.table)])?.smallest_cost()),
         None => None,
     };
     let bound = target.as_ref().zip(smallest).and_then(|(target, ms)| target.bound(ms));
@@ -78,7 +79,7 @@ fn space_text(report: &SpaceReport<'_>, target: Option<&Target>) -> String {
         report.networks
     );
     if let (Some(ms), Some(target)) = (report.smallest_latency_ms, target) {
-        text += &format!("smallest reachable latency {ms:.2} ms\n");
+        text += &format!("smallest reachable latency {}\n", Resource::Latency.show_up(ms));
         text += &target.bound_text(report.smallest_latency_bound.as_ref());
     }
     text

@@ -8,13 +8,15 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
+use miette::Report;
 
 pub(super) use texts::result_text;
 
 use super::exit::finish;
 use super::values::share;
 use super::words::one_of;
-use super::{ConfidenceArg, Exit, NetworkArgs, RunArgs, WeightsArgs};
+use super::{BudgetArgs, Exit, NetworkArgs, RunArgs, WeightsArgs};
+use crate::cost::BudgetError;
 use crate::netadapt::{Importance, Rule, Step};
 use crate::run::netadapt::FinalTraining;
 
@@ -30,6 +32,7 @@ use crate::run::netadapt::FinalTraining;
   mbn-netadapt --budget 15ms
   mbn-netadapt --target validated.csv --budget 15ms --confidence 0.95
   mbn-netadapt net.toml --weights best.safetensors --target phone.csv --data images/ --budget 12ms
+  mbn-netadapt --budget 1MB-weight-bytes-int8 --budget 256KiB-peak-memory-int8
   mbn-netadapt mobilenet_v2 --budget 200M-madds --rule accuracy --step 2.5%*0.96
   mbn-netadapt --tabular trained.csv --groups digits:widths --score acc0,acc1,acc2 --cost flops --budget 50%
 The same command goes on where an interrupted run stopped.
@@ -41,14 +44,12 @@ pub struct NetadaptArgs {
     network: String,
     #[command(flatten)]
     change: NetworkArgs,
-    /// The most the result may cost: 15ms, 30M-madds, 1.5M-params; with --tabular a share such as 50%
-    #[arg(long, value_name = "BUDGET", allow_hyphen_values = true)]
-    budget: String,
     #[command(flatten)]
-    confidence: ConfidenceArg,
-    /// A latency table file, or the name of one in latency_tables/
+    costs: BudgetArgs,
+    /// A latency table file, or the name of one in latency_tables/; several for
+    /// budgets on each of them
     #[arg(long, value_name = "TABLE", default_value = "pixel-latency.csv")]
-    target: String,
+    target: Vec<String>,
     #[command(flatten)]
     start: WeightsArgs,
     /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class,
@@ -112,7 +113,8 @@ pub struct NetadaptArgs {
     jobs: Option<u32>,
     #[command(flatten)]
     run: RunArgs,
-    /// Run the loop on a table of trained networks instead of training
+    /// Run the loop on a table of trained networks instead of training; --budget is
+    /// a share such as 50%, or a number in the cost column's unit
     #[arg(long, value_name = "FILE", requires_all = ["groups", "score", "cost"], conflicts_with = "confidence", help_heading = "Tables of trained networks")]
     tabular: Option<PathBuf>,
     /// Columns with the widths: a,b,c or digits:COLUMN for one column with a digit a group
@@ -141,6 +143,12 @@ enum Controls {
     All,
     /// None
     None,
+}
+
+/// The mistake of a command without a budget.
+fn no_budget(message: &str, example: &str) -> Report {
+    let remedy = format!("add --budget, for example --budget {example}");
+    BudgetError::Arguments { message: message.to_owned(), remedy }.into()
 }
 
 /// Runs the command.

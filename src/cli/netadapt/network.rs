@@ -5,21 +5,21 @@ use std::path::{Path, PathBuf};
 use miette::{IntoDiagnostic, Report, miette};
 
 use super::texts::{result_text, summary, warnings};
-use super::{Controls, NetadaptArgs};
+use super::{Controls, NetadaptArgs, no_budget};
+use crate::cli::budget_args::read_tables;
 use crate::cli::interrupt::stop_on_ctrl_c;
 use crate::cli::output::print;
 use crate::cli::recipe_arg::read_recipe;
 use crate::cli::weights_args::Start;
 use crate::cli::{Exit, report_error};
+use crate::cost::{Budget, BudgetError, Meter};
 use crate::data::{Augment, DataSource};
-use crate::latency::{self, Bounds, LatencyTable};
-use crate::netadapt::{Limit, Meter, NetworkProblem, Problem, Resource, smallest_reachable};
+use crate::netadapt::{NetworkProblem, Problem};
 use crate::run::netadapt::{
-    NETWORK, NetadaptOptions, NetadaptProgress, NetadaptRun, NetadaptRunError, TABLE, TRAINED_NETWORK,
+    NETWORK, NetadaptOptions, NetadaptProgress, NetadaptRun, NetadaptRunError, TRAINED_NETWORK,
 };
-use crate::run::{Inputs, TrainingImages, cores, file_name, open_images, proxy_network, short_hash};
+use crate::run::{Inputs, Tables, TrainingImages, cores, open_images, proxy_network, short_hash};
 use crate::spec::NetworkSpec;
-use crate::text_file::{ReadError, read_text};
 use crate::train::{Decay, Distillation, Recipe, Schedule};
 
 /// Share of the recipe's learning rate at which proposals are trained.
@@ -28,30 +28,17 @@ const SHORT_RATE: f64 = 0.25;
 /// How a result learns from its original, where the recipe does not say.
 const DISTILLATION: Distillation = Distillation { temperature: 4.0, weight: 0.7 };
 
-/// A network that is narrowed, and how its cost is known.
-pub(super) struct Costed<'a> {
-    pub(super) problem: NetworkProblem<'a>,
-    pub(super) bounds: Bounds,
-}
+/// What narrowing leads to, for messages, and what to do if that is not enough.
+const NETWORKS: &str = "narrower form";
+const REMEDY: &str = "use a larger budget, a network with fewer layers, or a smaller --resolution";
 
 pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
-    let budget: Limit = args.budget.parse().into_diagnostic()?;
-    if args.confidence.value.is_some() && budget.resource != Resource::Latency {
-        let error = miette!(
-            help =
-                "leave out --confidence, or give a budget in ms: only latencies are predicted with an error",
-            "--confidence can't be used with a budget of {budget}"
-        );
-        report_error(error.as_ref());
-        return Ok(Exit::Usage);
+    let budgets = args.costs.budgets()?;
+    if budgets.is_empty() {
+        return Err(no_budget("there is nothing to narrow the network to", "15ms"));
     }
-    let (table_file, table_text) = read_text(&args.target, "latency table", latency::LATENCY_TABLES)?;
-    let table = LatencyTable::parse(&table_file, &table_text).map_err(ReadError::from)?;
-    let (meter, bounds) = match budget.resource {
-        Resource::Latency => (Meter::Latency(&table), Bounds::of(&table, args.confidence.value)?),
-        Resource::Madds => (Meter::Madds, Bounds::Unknown),
-        Resource::Params => (Meter::Params, Bounds::Unknown),
-    };
+    let (Tables { targets, others }, tables_read) = read_tables(&args.target, &budgets)?;
+    let meters = Meter::of_budgets(&budgets, &targets, &others, args.costs.confidence, false)?;
     let costed = args.change.load(&args.network)?;
     let source = open_images(args.data.as_deref(), costed.resolution).into_diagnostic()?;
     let trained = trained_form(&costed, &source);
@@ -60,46 +47,60 @@ pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
         Some(start) => in_their_conventions(costed, start)?,
         None => (costed, trained),
     };
-    let problem = NetworkProblem::new(costed, trained, meter)?;
-    let costed = Costed { problem, bounds };
-    if let Some(exit) = ended_by_budget(&costed, budget) {
-        return Ok(exit);
+    let problem = NetworkProblem::new(costed, trained, meters)?;
+    if is_met(&problem)? {
+        return Ok(Exit::Done);
     }
-    let options = options(args, budget, &costed.problem, start.as_ref(), &source)?;
-    let inputs = inputs((&table_file, &table_text), &costed.problem, start.as_ref(), &source);
+    let options = options(args, budgets, &problem, start.as_ref(), &source)?;
+    let inputs = inputs(tables_read, &problem, start.as_ref(), &source);
     let images =
         TrainingImages::new(source, Some(options.validation_share), options.seed).into_diagnostic()?;
-    images.check_fit(costed.problem.trained(), None)?;
-    adapt(args, &options, &inputs, &costed, start.as_ref(), &images)
+    images.check_fit(problem.trained(), None)?;
+    adapt(args, &options, &inputs, &problem, start.as_ref(), &images)
 }
 
-/// A budget that leaves nothing to do, or that can't be met: told, with how the command ends.
-fn ended_by_budget(Costed { problem, bounds, .. }: &Costed<'_>, budget: Limit) -> Option<Exit> {
-    let name = &problem.costed().name;
-    let limit = bounds.limit(budget.amount);
-    let shown = |cost: f64| format!("{}{}", budget.resource.show(cost), bounds.beside_prediction(cost));
-    let seed_cost = problem.cost(&problem.seed()).expect("a problem is made of a network that it can price");
-    if seed_cost <= limit {
-        let cost = shown(seed_cost);
-        print(format!("{name} costs {cost}, which is within the budget of {budget}: nothing to do\n"));
-        return Some(Exit::Done);
+/// Whether the budgets leave nothing to do, which is told; an error if they can't be met.
+fn is_met(problem: &NetworkProblem<'_>) -> Result<bool, BudgetError> {
+    let (name, meters) = (&problem.costed().name, problem.meters());
+    let networks = format!("{NETWORKS} of {name}");
+    let seed_costs = problem.costs(&problem.seed()).unwrap_or_default();
+    if !seed_costs.is_empty() && seed_costs.iter().zip(meters).all(|(cost, meter)| *cost <= meter.limit()) {
+        let shown = |(cost, meter): (&f64, &Meter<'_>)| {
+            format!("{}{}", meter.resource().show(*cost), meter.bounds().beside_prediction(*cost))
+        };
+        let costs: Vec<String> = seed_costs.iter().zip(meters).map(shown).collect();
+        let budgets: Vec<String> = meters.iter().filter_map(Meter::budget).map(Budget::to_string).collect();
+        print(format!(
+            "{name} costs {}, which is within the budget of {}: nothing to do\n",
+            costs.join(" and "),
+            budgets.join(" and ")
+        ));
+        return Ok(true);
     }
-    let (_, smallest) = smallest_reachable(problem).filter(|(_, cost)| *cost > limit)?;
-    let error = miette!(
-        help = "use a larger budget, a network with fewer layers, or a smaller --resolution",
-        "{name} can't be narrowed to {budget}{}: the smallest reachable is {}",
-        bounds.beside_budget(budget.amount),
-        shown(smallest)
-    );
-    report_error(error.as_ref());
-    Some(Exit::BudgetUnreachable)
+    for meter in meters {
+        if let Some((_, smallest)) = problem.smallest_by(meter).filter(|(_, cost)| *cost > meter.limit()) {
+            return Err(meter.unreachable(&networks, smallest, REMEDY));
+        }
+    }
+    let pairs = (0..meters.len()).flat_map(|second| (0..second).map(move |first| vec![first, second]));
+    for which in pairs.chain([(0..meters.len()).collect()]) {
+        let together: Vec<Meter<'_>> = which.iter().map(|&at| meters[at].clone()).collect();
+        let closest = problem.closest_to(&together).filter(|(_, load)| *load > 1.0);
+        if let (true, Some((widths, _))) = (which.len() > 1, closest) {
+            let costs = problem.costs(&widths).unwrap_or_default();
+            let costs: Vec<f64> = which.iter().filter_map(|&at| costs.get(at).copied()).collect();
+            let together: Vec<&Meter<'_>> = together.iter().collect();
+            return Err(BudgetError::together(&together, &costs, &networks, false, REMEDY));
+        }
+    }
+    Ok(false)
 }
 
 fn adapt(
     args: &NetadaptArgs,
     options: &NetadaptOptions,
     inputs: &Inputs,
-    costed: &Costed<'_>,
+    problem: &NetworkProblem<'_>,
     start: Option<&Start>,
     images: &TrainingImages,
 ) -> Result<Exit, Report> {
@@ -111,10 +112,9 @@ fn adapt(
         options,
         inputs,
         command: &command,
-        warnings: &warnings(costed, options),
-        summary: &summary(options, costed, start, images),
-        problem: &costed.problem,
-        bounds: costed.bounds,
+        warnings: &warnings(problem, options),
+        summary: &summary(options, problem, start, images),
+        problem,
         images,
         weights: start.map(|start| &start.imported.values),
         jobs: args.jobs.map_or_else(cores, |jobs| jobs as usize),
@@ -124,7 +124,7 @@ fn adapt(
     match run.run(&folder) {
         Ok(result) => {
             if !args.run.json {
-                print(result_text(&result, &folder));
+                print(result_text(&result, &folder)?);
             }
             Ok(Exit::Done)
         }
@@ -166,7 +166,7 @@ fn trained_form(costed: &NetworkSpec, source: &DataSource) -> NetworkSpec {
 
 fn options(
     args: &NetadaptArgs,
-    budget: Limit,
+    budget: Vec<Budget>,
     problem: &NetworkProblem<'_>,
     start: Option<&Start>,
     source: &DataSource,
@@ -180,7 +180,7 @@ fn options(
         trained_arch_id: problem.trained().arch_id(),
         target: args.target.clone(),
         budget,
-        confidence: args.confidence.value,
+        confidence: args.costs.confidence,
         data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), shown),
         weights: start.map(|start| start.file.clone()),
         weights_of: start.map(|start| start.imported.origin),
@@ -221,15 +221,14 @@ fn short_recipe(recipe: &Recipe) -> Recipe {
 }
 
 fn inputs(
-    (table_file, table): (&str, &str),
+    tables: Inputs,
     problem: &NetworkProblem<'_>,
     start: Option<&Start>,
     source: &DataSource,
 ) -> Inputs {
-    let inputs = Inputs::new()
+    let inputs = tables
         .with_copy(NETWORK, "network.toml", problem.costed().to_toml().as_bytes())
         .with_copy(TRAINED_NETWORK, "trained.toml", problem.trained().to_toml().as_bytes())
-        .with_copy(TABLE, file_name(table_file), table.as_bytes())
         .with("images", source.fingerprint().as_bytes());
     match start {
         Some(start) => start.add_to(inputs),
@@ -243,5 +242,10 @@ fn default_folder(options: &NetadaptOptions) -> PathBuf {
         .file_stem()
         .map_or_else(|| options.network.clone(), |stem| stem.to_string_lossy().into_owned());
     let hash = short_hash(options);
-    PathBuf::from("results").join(format!("netadapt-{network}-{}-s{}-{hash}", options.budget, options.seed))
+    let budgets: Vec<String> = options.budget.iter().map(Budget::file_name).collect();
+    PathBuf::from("results").join(format!(
+        "netadapt-{network}-{}-s{}-{hash}",
+        budgets.join("-"),
+        options.seed
+    ))
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use miette::{Report, miette};
 use serde::Serialize;
 
-use super::NetadaptArgs;
+use super::{NetadaptArgs, no_budget};
 use crate::cli::Exit;
 use crate::cli::output::print;
+use crate::cost::BudgetError;
 use crate::netadapt::{
     AdaptationOptions, GroupColumns, Problem, TabularProblem, TabularRun, TabularSource, adapt_table,
     smallest_reachable,
@@ -57,17 +58,19 @@ pub(super) fn run(args: &NetadaptArgs, file: &Path) -> Result<Exit, Report> {
         cost: columns(&args.cost),
     };
     let table = TabularProblem::parse(&name, &text, &source).map_err(ReadError::from)?;
-    let limit = limit(&args.budget, table.full_cost())?;
+    let [budget] = args.costs.budget.as_slice() else {
+        return Err(no_budget("--tabular takes one --budget", "50%"));
+    };
+    let limit = limit(budget, table.full_cost())?;
     if limit >= table.full_cost() {
-        print(format!("the widest network is within the budget of {}: nothing to do\n", args.budget));
+        print(format!("the widest network is within the budget of {budget}: nothing to do\n"));
         return Ok(Exit::Done);
     }
     if let Some((widths, cost)) = smallest_reachable(&table).filter(|(_, cost)| *cost > limit) {
         let share = 100.0 * cost / table.full_cost();
         crate::cli::report_error(
             miette!(
-                "no network of the table meets the budget {}: the smallest is {widths:?} at {share:.1}%",
-                args.budget
+                "no network of the table meets the budget {budget}: the smallest is {widths:?} at {share:.1}%"
             )
             .as_ref(),
         );
@@ -110,14 +113,16 @@ pub(super) fn run(args: &NetadaptArgs, file: &Path) -> Result<Exit, Report> {
 }
 
 /// A share of the widest network's cost, or a cost.
-fn limit(budget: &str, full: f64) -> Result<f64, Report> {
+fn limit(budget: &str, full: f64) -> Result<f64, BudgetError> {
     let (number, scale) = budget.strip_suffix('%').map_or((budget, 1.0), |share| (share, full / 100.0));
     match number.trim().parse::<f64>() {
         Ok(number) if number > 0.0 && number.is_finite() => Ok(number * scale),
-        _ => Err(miette!(
-            help = "write a share of the widest network's cost such as 50%, or a number in the cost column's unit",
-            "`{budget}` is no budget for a table"
-        )),
+        _ => Err(BudgetError::Arguments {
+            message: format!("`{budget}` is not a budget for a table"),
+            remedy:
+                "write a share of the widest network's cost such as 50%, or a number in the cost column's unit"
+                    .to_owned(),
+        }),
     }
 }
 
@@ -130,7 +135,9 @@ fn text_of(output: &Output<'_>, args: &NetadaptArgs, groups: usize) -> String {
     };
     let mut text = format!(
         "{} groups, budget {}, {} runs: mean score over all trainings of the chosen network, mean ± standard deviation\n",
-        groups, args.budget, args.runs
+        groups,
+        args.costs.budget.concat(),
+        args.runs
     );
     text += &show("NetAdapt", &output.score);
     text += &output.random_score.map_or_else(String::new, |random| show("random, as many", &random));

@@ -2,20 +2,20 @@
 
 use std::path::Path;
 
-use super::network::Costed;
 use crate::cli::weights_args::Start;
+use crate::cost::Meter;
 use crate::graph::LayerGraph;
-use crate::netadapt::{CONFIDENCE, Problem};
-use crate::run::netadapt::{NetadaptOptions, NetadaptView};
+use crate::netadapt::{CONFIDENCE, NetworkProblem, Problem};
+use crate::run::netadapt::{NetadaptOptions, NetadaptRunError, NetadaptView};
 use crate::run::{TrainingImages, describe_proxy};
 
-pub(super) fn warnings(Costed { problem, .. }: &Costed<'_>, options: &NetadaptOptions) -> Vec<String> {
+pub(super) fn warnings(problem: &NetworkProblem<'_>, options: &NetadaptOptions) -> Vec<String> {
     let unmeasured = problem.unmeasured_levels();
     let mut warnings = Vec::new();
     if unmeasured > 0 {
         warnings.push(format!(
             "{unmeasured} widths are left out: {} has no rows to estimate them from",
-            options.target
+            options.target.join(" or ")
         ));
     }
     if options.weights.is_some() {
@@ -29,11 +29,10 @@ pub(super) fn warnings(Costed { problem, .. }: &Costed<'_>, options: &NetadaptOp
 
 pub(super) fn summary(
     options: &NetadaptOptions,
-    costed: &Costed<'_>,
+    problem: &NetworkProblem<'_>,
     start: Option<&Start>,
     images: &TrainingImages,
 ) -> Vec<String> {
-    let (problem, budget) = (&costed.problem, options.budget);
     let (trained_on, held_out, tested) = images.counts();
     let cost = LayerGraph::lower(problem.costed()).cost();
     let from = match start {
@@ -45,14 +44,12 @@ pub(super) fn summary(
     };
     let network = vec![
         format!(
-            "{}: {}, {:.2} M parameters, {:.1} M multiply-adds; budget {budget}{}; {} groups of channels",
+            "{}: {}, {:.2} M parameters, {:.1} M multiply-adds; budget {}; {} groups of channels",
             problem.costed().name,
-            budget.resource.show(
-                problem.cost(&problem.seed()).expect("a problem is made of a network that it can price")
-            ),
+            problem.resource().show(problem.cost(&problem.seed()).unwrap_or(f64::NAN)),
             cost.params as f64 / 1e6,
             cost.madds as f64 / 1e6,
-            costed.bounds.beside_budget(budget.amount),
+            problem.meters().iter().map(Meter::budget_text).collect::<Vec<_>>().join(" and "),
             problem.groups().len()
         ),
         format!("it is {}", describe_proxy(problem.costed(), problem.trained())),
@@ -80,22 +77,22 @@ pub(super) fn summary(
 }
 
 /// What a narrowing has found, for people.
-pub(in crate::cli) fn result_text(view: &NetadaptView, folder: &Path) -> String {
+pub(in crate::cli) fn result_text(view: &NetadaptView, folder: &Path) -> Result<String, NetadaptRunError> {
     let network = folder.join("network.toml");
-    format!(
+    Ok(format!(
         "{}\nin {}:\n  \
            {:<54}the network, and the form of it that was trained\n  \
            {:<54}weights of the latter\n  \
            {:<54}every proposal\n  \
            {:<54}plots and tables\n\
          next: mbn-inspect {} --target {}\n",
-        view.summary().text(),
+        view.summary()?.text(),
         folder.display(),
         "network.toml, trained.toml",
         "weights.safetensors",
         "iterations.jsonl, derived/proposals.csv",
         "derived/adaptation.svg, widths.svg, summary.json ...",
         network.display(),
-        view.options.target
-    )
+        view.options.target.first().map_or("", String::as_str)
+    ))
 }

@@ -82,7 +82,7 @@ impl Wanted {
         let classes = space.classes();
         let mut seen = HashSet::new();
         let mut pieces = Vec::new();
-        space.cheapest(&mut |Step { block, side, channels }| {
+        space.cheapest(|a, b| a + b, &mut |Step { block, side, channels }| {
             let block = block.map_or(PieceBlock::Classifier { classes }, PieceBlock::Block);
             let piece = Piece { block, side, channels };
             if seen.insert(piece) {

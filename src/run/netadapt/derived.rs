@@ -7,7 +7,7 @@ use super::gains::ADAPTED;
 use super::record::ProposalState;
 use super::summary::{Summary, path};
 use super::view::NetadaptView;
-use crate::netadapt::{Phase, Problem};
+use crate::netadapt::{NetworkProblem, Phase, Problem};
 use crate::report::{AdaptationPlot, AdaptedNetwork, CostPoint, LayerWidths, WidthsPlot, write_csv};
 use crate::run::folder::RunReader;
 
@@ -41,7 +41,8 @@ struct WidthRow<'a> {
 
 /// Writes all derived files.
 pub(super) fn write(run: &RunReader, state: &NetadaptView) -> Result<(), NetadaptRunError> {
-    let summary = state.summary();
+    let (problem, summary) = (state.problem()?, state.summary()?);
+    let bounds = problem.bounds();
     let rows = state.iterations.iter().flat_map(|iteration| {
         iteration.proposals.iter().map(move |proposal| ProposalRow {
             iteration: iteration.iteration,
@@ -51,7 +52,7 @@ pub(super) fn write(run: &RunReader, state: &NetadaptView) -> Result<(), Netadap
             from: proposal.from,
             to: proposal.to,
             cost: proposal.cost,
-            cost_upper: state.bounds.upper(proposal.cost),
+            cost_upper: bounds.upper(proposal.cost),
             accuracy: proposal.accuracy,
             images: proposal.images,
             steps: proposal.steps,
@@ -75,8 +76,8 @@ pub(super) fn write(run: &RunReader, state: &NetadaptView) -> Result<(), Netadap
     write_csv(&run.derived("widths.csv"), rows)?;
     run.write_json("derived/summary.json", &summary)?;
     run.write("derived/summary.txt", summary.text().as_bytes())?;
-    adaptation_plot(state, &summary).write(&run.derived("adaptation"))?;
-    widths_plot(state)?.write(&run.derived("widths"))?;
+    adaptation_plot(state, &problem, &summary).write(&run.derived("adaptation"))?;
+    widths_plot(state, &problem, &summary).write(&run.derived("widths"))?;
     Ok(())
 }
 
@@ -84,9 +85,9 @@ fn percent(fraction: f64) -> f64 {
     100.0 * fraction
 }
 
-fn adaptation_plot(state: &NetadaptView, summary: &Summary) -> AdaptationPlot {
+fn adaptation_plot(state: &NetadaptView, problem: &NetworkProblem<'_>, summary: &Summary) -> AdaptationPlot {
     let NetadaptView { options, start, iterations, widths, .. } = state;
-    let scale = |cost: f64| cost / options.budget.resource.unit();
+    let scale = |cost: f64| cost / problem.resource().unit();
     let point = |cost: f64, accuracy: f64| CostPoint { cost: scale(cost), accuracy: percent(accuracy) };
     let tried = iterations.iter().flat_map(|iteration| &iteration.proposals);
     AdaptationPlot {
@@ -94,15 +95,15 @@ fn adaptation_plot(state: &NetadaptView, summary: &Summary) -> AdaptationPlot {
         subtitle: format!(
             "{} to {} on {}; {} iterations, {} proposals; seed {}",
             state.costed.name,
-            options.budget,
+            summary.budgets_text(),
             options.data,
             summary.iterations,
             summary.proposals,
             options.seed
         ),
-        cost_label: state.cost_label(),
+        cost_label: problem.axis_label(),
         accuracy_label: "held-out accuracy after short training, %".to_owned(),
-        limit: Some(scale(options.budget.amount)),
+        limit: Some(scale(problem.budget())),
         tried: tried
             .filter(|p| p.state != ProposalState::Pacer)
             .filter_map(|p| Some(point(p.cost, p.accuracy?)))
@@ -127,18 +128,20 @@ fn adaptation_plot(state: &NetadaptView, summary: &Summary) -> AdaptationPlot {
     }
 }
 
-fn widths_plot(state: &NetadaptView) -> Result<WidthsPlot, NetadaptRunError> {
-    let problem = state.problem()?;
+fn widths_plot(state: &NetadaptView, problem: &NetworkProblem<'_>, summary: &Summary) -> WidthsPlot {
     let groups = problem.groups().iter().zip(&state.widths);
-    Ok(WidthsPlot {
+    WidthsPlot {
         title: "Widths before and after".to_owned(),
         subtitle: format!(
             "{} narrowed to {} on {}; seed {}",
-            state.costed.name, state.options.budget, state.options.data, state.options.seed
+            state.costed.name,
+            summary.budgets_text(),
+            state.options.data,
+            state.options.seed
         ),
         label: "channels".to_owned(),
         layers: groups
             .map(|(group, &after)| LayerWidths { name: group.name.clone(), before: group.full(), after })
             .collect(),
-    })
+    }
 }

@@ -1,5 +1,7 @@
 //! How two networks compare on the same test images.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::run::training::TestReport;
@@ -20,6 +22,9 @@ pub struct NetworkResult {
     /// What its measured latency does not exceed, see [`Summary::bounds`](super::Summary::bounds).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_upper: Option<f64>,
+    /// Its costs by each budget, where `cost` is the share of several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub costs: BTreeMap<String, f64>,
     /// Test images it gets right.
     pub correct: u64,
     /// Test images.
@@ -132,6 +137,7 @@ mod tests {
             name: String::new(),
             cost: 1.0,
             cost_upper: None,
+            costs: BTreeMap::new(),
             correct: 81,
             images: 263,
             trained_images: 0,

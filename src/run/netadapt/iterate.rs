@@ -238,7 +238,7 @@ impl Loop<'_> {
     }
 
     fn stuck(&self, seed: &SeedRecord, iterations: u32) -> NetadaptRunError {
-        NetadaptRunError::Stuck { from: self.run.options.budget.resource.show(seed.cost), iterations }
+        NetadaptRunError::Stuck { from: self.run.problem.resource().show(seed.cost), iterations }
     }
 
     fn other_journal(&self, reason: &str) -> NetadaptRunError {

@@ -26,4 +26,4 @@ pub use progress::{NetadaptEvent, NetadaptProgress};
 pub use record::{IterationRecord, Line, ProposalRecord, ProposalState, SeedRecord};
 pub use run::NetadaptRun;
 pub use summary::{GroupChange, Summary};
-pub use view::{NETWORK, NetadaptView, TABLE, TRAINED_NETWORK};
+pub use view::{NETWORK, NetadaptView, TRAINED_NETWORK};

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cost::Budget;
 use crate::latency::Confidence;
-use crate::netadapt::{Importance, Limit, Rule, Step};
+use crate::netadapt::{Importance, Rule, Step};
 use crate::pytorch::Origin;
+use crate::run::one_or_many;
 use crate::spec::ArchId;
 use crate::train::Recipe;
 use crate::word_list::word_list;
@@ -30,10 +32,12 @@ pub struct NetadaptOptions {
     pub arch_id: ArchId,
     /// Identity of the network that is trained on the images at hand.
     pub trained_arch_id: ArchId,
-    /// The latency table, as given.
-    pub target: String,
+    /// The latency tables, as given.
+    #[serde(with = "one_or_many")]
+    pub target: Vec<String>,
     /// The most the result may cost.
-    pub budget: Limit,
+    #[serde(with = "one_or_many")]
+    pub budget: Vec<Budget>,
     /// How surely the measured latency is to be within it; none where the predicted cost has to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,

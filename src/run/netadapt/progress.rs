@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::record::{IterationRecord, ProposalState, SeedRecord};
 use super::summary::Summary;
-use crate::netadapt::{Phase, Resource};
+use crate::cost::Resource;
+use crate::netadapt::Phase;
 use crate::run::events::{Event, Glance, Observer};
 use crate::run::words::human;
 use crate::terminal::Terminal;

@@ -12,8 +12,7 @@ use super::progress::NetadaptEvent;
 use super::race::Arena;
 use super::view::{FINAL, NetadaptView, START, START_TEST, TRAINED};
 use crate::graph::Values;
-use crate::latency::Bounds;
-use crate::netadapt::{Meter, NetworkProblem, Problem};
+use crate::netadapt::{NetworkProblem, Problem};
 use crate::nn::{Network, load_network, save_weights};
 use crate::run::events::{Event, Events, Observer, RunKind};
 use crate::run::folder::RunFolder;
@@ -45,8 +44,6 @@ pub struct NetadaptRun<'a> {
     pub summary: &'a [String],
     /// The widths of the network.
     pub problem: &'a NetworkProblem<'a>,
-    /// What is known of the error of its costs.
-    pub bounds: Bounds,
     /// The images, with a part held out.
     pub images: &'a TrainingImages,
     /// Values of the network; it is trained first where there are none.
@@ -73,8 +70,8 @@ impl NetadaptRun<'_> {
         let events = Events::new(folder.path(), RunKind::Netadapt, self.parts(), self.observer);
         events.tell(NetadaptEvent::Started {
             summary: self.summary.to_vec(),
-            resource: self.options.budget.resource,
-            budget: self.options.budget.amount,
+            resource: self.problem.resource(),
+            budget: self.problem.budget(),
             limit: self.limit(),
         });
         for message in self.warnings {
@@ -84,7 +81,7 @@ impl NetadaptRun<'_> {
         let state = pool.install(|| self.run_stages(&folder, given, &events))?;
         events.tell(NetadaptEvent::Finished {
             folder: folder.path().display().to_string(),
-            summary: state.summary(),
+            summary: state.summary()?,
         });
         Ok(state)
     }
@@ -137,7 +134,7 @@ impl NetadaptRun<'_> {
 
     /// The most that a network may be predicted to cost.
     pub(super) fn limit(&self) -> f64 {
-        self.bounds.limit(self.options.budget.amount)
+        self.problem.limit()
     }
 
     pub(super) fn trainings(&self) -> Trainings<'_> {
@@ -188,14 +185,11 @@ impl NetadaptRun<'_> {
         network: &NetworkSpec,
         trained: &NetworkSpec,
     ) -> Result<ModelCard, NetadaptRunError> {
-        let table = match self.problem.meter() {
-            Meter::Latency(table) => Some((table, self.bounds)),
-            Meter::Madds | Meter::Params => None,
-        };
+        let meter = self.problem.meters().iter().find(|meter| meter.table().is_some());
         let card: Option<ModelCard> = folder.json(&format!("{FINAL}/{MODEL_CARD}"))?;
         let card = card.expect("a finished training has a card");
         let (spec, weights) = (TRAINED.to_owned(), "weights.safetensors".to_owned());
-        Ok(ModelCard { network: spec, weights, ..card }.of_networks(network, trained, table))
+        Ok(ModelCard { network: spec, weights, ..card }.of_networks(network, trained, meter))
     }
 
     /// The network to start from, trained where it was not given, and tested.
@@ -243,8 +237,9 @@ impl NetadaptRun<'_> {
         let missing =
             || TrainError::from(candle_core::Error::Msg(format!("no network has the widths {widths:?}")));
         let (mut costed, mut trained) = self.problem.networks(widths).ok_or_else(missing)?;
+        let budgets: String = self.options.budget.iter().map(|b| format!("_{}", b.file_name())).collect();
         for spec in [&mut costed, &mut trained] {
-            spec.name = format!("{}_{}", spec.name, self.options.budget);
+            spec.name += &budgets;
         }
         Ok((costed, trained))
     }

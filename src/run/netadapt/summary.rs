@@ -5,9 +5,11 @@ use serde::Serialize;
 use super::gains::NetworkResult;
 use super::record::{IterationRecord, ProposalState, SeedRecord};
 use super::view::NetadaptView;
+use crate::cost::{Budget, Resource};
 use crate::latency::{AT_MOST, Bounds};
-use crate::netadapt::{Limit, Phase, Resource};
+use crate::netadapt::{NetworkProblem, Phase};
 use crate::report::{Align, Table};
+use crate::run::one_or_many;
 
 /// Iterations whose slope tells what the next step would cost.
 const LAST_ITERATIONS: usize = 5;
@@ -34,7 +36,8 @@ pub struct Summary {
     /// What is limited.
     pub resource: Resource,
     /// The most that the result may cost.
-    pub budget: Limit,
+    #[serde(serialize_with = "one_or_many::serialize")]
+    pub budget: Vec<Budget>,
     /// What is known of the error of costs.
     pub bounds: Bounds,
     /// Cost of the seed.
@@ -63,9 +66,9 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn new(state: &NetadaptView) -> Self {
+    pub(super) fn new(state: &NetadaptView, problem: &NetworkProblem<'_>) -> Self {
         let NetadaptView { options, start: seed, iterations, widths, results, .. } = state;
-        let resource = options.budget.resource;
+        let resource = problem.resource();
         let path = path(seed, iterations, widths);
         let mut groups: Vec<GroupChange> = seed
             .groups
@@ -92,8 +95,8 @@ impl Summary {
         let saved = (seed.cost - cost) / resource.unit();
         Self {
             resource,
-            budget: options.budget,
-            bounds: state.bounds,
+            budget: options.budget.clone(),
+            bounds: problem.bounds(),
             seed_cost: seed.cost,
             cost,
             seed_accuracy: seed.accuracy,
@@ -113,10 +116,10 @@ impl Summary {
         let resource = self.resource;
         let mut text = format!(
             "{} -> {} (budget {}{}) in {} iterations, {} proposals, {} of them out early\n\n",
-            resource.show(self.seed_cost),
-            resource.show(self.cost),
-            self.budget,
-            self.bounds.beside_budget(self.budget.amount),
+            self.show(self.seed_cost),
+            self.show(self.cost),
+            self.budgets_text(),
+            self.budget.first().map_or_else(String::new, |budget| self.bounds.beside_budget(budget.amount)),
             self.iterations,
             self.proposals,
             self.lost
@@ -152,7 +155,7 @@ impl Summary {
                 change.group.clone(),
                 format!("{} -> {}", change.from, change.to),
                 format!("{:.0} %", 100.0 * f64::from(change.to) / f64::from(change.from)),
-                self.resource.show(change.saved),
+                self.show(change.saved),
                 format!("{:+.2} points", change.points),
             ]);
         }
@@ -162,36 +165,41 @@ impl Summary {
 
     fn results_table(&self) -> String {
         let bounded = self.bounds.interval().map(|_| (AT_MOST, Align::Number));
-        let before = [("trained to the end", Align::Left), (self.cost_name(), Align::Number)];
+        let before = [("trained to the end", Align::Left), (self.resource.short_name(), Align::Number)];
         let behind = [
             ("test", Align::Number),
             ("95 % interval", Align::Number),
             ("gain of NetAdapt over it", Align::Left),
         ];
-        let mut table = Table::new(before.into_iter().chain(bounded).chain(behind));
+        let each = self.results.first().map(|result| &result.costs).into_iter().flatten();
+        let each = each.map(|(column, _)| (column.as_str(), Align::Number));
+        let mut table = Table::new(before.into_iter().chain(bounded).chain(each).chain(behind));
         for result in &self.results {
             let (low, high) = result.interval();
             let gain = result.gain.map_or_else(String::new, |gain| {
                 format!("{:+.2} ± {:.2} points: {}", gain.points, gain.half_interval, gain.verdict())
             });
             let costs = [Some(result.cost), result.cost_upper].into_iter().flatten();
+            let each = result.costs.iter().map(|(column, &cost)| shown_in(column, cost));
             let behind = [
                 format!("{:.2} %", 100.0 * result.accuracy()),
                 format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high),
                 gain,
             ];
-            let costs = costs.map(|cost| self.resource.show(cost));
+            let costs = costs.map(|cost| self.show(cost)).chain(each);
             table.row([result.name.clone()].into_iter().chain(costs).chain(behind));
         }
         format!("{table}{}", self.bounds.legend())
     }
 
-    fn cost_name(&self) -> &'static str {
-        match self.resource {
-            Resource::Latency => "latency",
-            Resource::Madds => "MAdds",
-            Resource::Params => "params",
-        }
+    /// The budgets as given.
+    pub(super) fn budgets_text(&self) -> String {
+        self.budget.iter().map(Budget::to_string).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// An amount with as many decimals as the largest has.
+    fn show(&self, amount: f64) -> String {
+        self.resource.show_beside(amount, self.seed_cost)
     }
 
     fn verdict(&self) -> String {
@@ -208,6 +216,11 @@ impl Summary {
             )
         }
     }
+}
+
+/// An amount of a column.
+fn shown_in(column: &str, amount: f64) -> String {
+    Resource::of_column(column).map_or_else(|| amount.to_string(), |resource| resource.show(amount))
 }
 
 /// A network on the way from the seed to the result.

@@ -1,5 +1,7 @@
 //! A narrowing as its folder tells it, at any time.
 
+use std::collections::BTreeMap;
+
 use super::controls::Control;
 use super::derived;
 use super::error::NetadaptRunError;
@@ -8,9 +10,10 @@ use super::iterate::JOURNAL;
 use super::options::NetadaptOptions;
 use super::record::{IterationRecord, Line, SeedRecord};
 use super::summary::Summary;
-use crate::latency::{Bounds, LatencyTable};
-use crate::netadapt::{Meter, NetworkProblem, Problem, Resource};
+use crate::cost::{Meter, Resource};
+use crate::netadapt::{NetworkProblem, Problem};
 use crate::run::folder::{FolderError, RunReader};
+use crate::run::tables::Tables;
 use crate::run::training::{TEST, TestReport};
 use crate::spec::NetworkSpec;
 
@@ -18,8 +21,6 @@ use crate::spec::NetworkSpec;
 pub const NETWORK: &str = "network";
 /// See [`NETWORK`]: the form of it that is trained on the images at hand.
 pub const TRAINED_NETWORK: &str = "trained network";
-/// See [`NETWORK`].
-pub const TABLE: &str = "latency table";
 
 /// How the start does on the test images, where its weights were given.
 pub(super) const START_TEST: &str = "seed_test.json";
@@ -39,10 +40,8 @@ pub struct NetadaptView {
     pub costed: NetworkSpec,
     /// The start as it is trained.
     pub trained: NetworkSpec,
-    /// The device's table, where latency is limited.
-    pub table: Option<LatencyTable>,
-    /// What is known of the error of costs.
-    pub bounds: Bounds,
+    /// The latency tables.
+    pub tables: Tables,
     /// The first line of the journal.
     pub start: SeedRecord,
     /// All others.
@@ -65,16 +64,7 @@ impl NetadaptView {
             NetworkSpec::from_toml(&file, &text).map_err(|error| run.unreadable(&file, error))
         };
         let (costed, trained) = (spec(NETWORK)?, spec(TRAINED_NETWORK)?);
-        let (table, bounds) = match options.budget.resource {
-            Resource::Latency => {
-                let (file, text) = run.needed_input(TABLE)?;
-                let table =
-                    LatencyTable::parse(&file, &text).map_err(|error| run.unreadable(&file, error))?;
-                let bounds = Bounds::of(&table, options.confidence);
-                (Some(table), bounds.map_err(|error| run.unreadable(&file, error))?)
-            }
-            Resource::Madds | Resource::Params => (None, Bounds::Unknown),
-        };
+        let tables = Tables::of_run(run, &options.target, &options.budget)?;
         let mut lines = run.records::<Line>(JOURNAL)?.into_iter();
         let start = match lines.next() {
             Some(Line::Seed(start)) => start,
@@ -94,8 +84,7 @@ impl NetadaptView {
             options,
             costed,
             trained,
-            table,
-            bounds,
+            tables,
             start,
         };
         state.widths = state.result_widths(run)?;
@@ -108,13 +97,11 @@ impl NetadaptView {
     /// # Errors
     /// If the table lacks rows, which it did not when the run began.
     pub fn problem(&self) -> Result<NetworkProblem<'_>, NetadaptRunError> {
-        let meter = match (self.options.budget.resource, &self.table) {
-            (Resource::Latency, Some(table)) => Meter::Latency(table),
-            (Resource::Latency, None) => unreachable!("a state with a latency budget holds a table"),
-            (Resource::Madds, _) => Meter::Madds,
-            (Resource::Params, _) => Meter::Params,
-        };
-        Ok(NetworkProblem::new(self.costed.clone(), self.trained.clone(), meter)?)
+        let Self { options, tables, .. } = self;
+        let meters =
+            Meter::of_budgets(&options.budget, &tables.targets, &tables.others, options.confidence, false)
+                .expect("the run began with these budgets and tables");
+        Ok(NetworkProblem::new(self.costed.clone(), self.trained.clone(), meters)?)
     }
 
     /// Those of the result, else of the last network that the loop chose.
@@ -134,35 +121,30 @@ impl NetadaptView {
     /// The start where it was tested, then the result and what it is compared with.
     fn results(&self, run: &RunReader) -> Result<Vec<NetworkResult>, NetadaptRunError> {
         let problem = self.problem()?;
-        let result = |name: &str, cost: f64, report: &TestReport, trained_images: u64, gain| NetworkResult {
-            name: name.to_owned(),
-            cost,
-            cost_upper: self.bounds.upper(cost),
-            correct: report.correct,
-            images: report.images,
-            trained_images,
-            gain,
+        let result = |name: &str, widths: &[u32], report: &TestReport, trained_images: u64, gain| {
+            let unknown = || run.unreadable(JOURNAL, format!("no network has the widths {widths:?}"));
+            let cost = problem.cost(widths).ok_or_else(unknown)?;
+            let (cost_upper, costs) = (problem.bounds().upper(cost), each_cost(&problem, widths));
+            let (correct, images) = (report.correct, report.images);
+            let name = name.to_owned();
+            Ok(NetworkResult { name, cost, cost_upper, costs, correct, images, trained_images, gain })
         };
         let test = |folder: &str| run.json::<TestReport>(&format!("{folder}/{TEST}"));
         let start = match run.json(START_TEST)? {
             None => test(START)?,
             given => given,
         };
-        let mut results: Vec<NetworkResult> =
-            start.iter().map(|report| result("seed", self.start.cost, report, 0, None)).collect();
+        let start = start.iter().map(|report| result("seed", &self.start.widths, report, 0, None));
+        let mut results = start.collect::<Result<Vec<NetworkResult>, NetadaptRunError>>()?;
         let Some(adapted) = test(FINAL)? else { return Ok(results) };
         let all = self.searched_images() + adapted.trained_images;
-        let cost_of = |widths: &[u32]| {
-            let unknown = || run.unreadable(JOURNAL, format!("no network has the widths {widths:?}"));
-            problem.cost(widths).ok_or_else(unknown)
-        };
-        results.push(result(ADAPTED, cost_of(&self.widths)?, &adapted, all, None));
+        results.push(result(ADAPTED, &self.widths, &adapted, all, None)?);
         for control in Control::ALL {
             let folder = format!("controls/{}", control.folder());
             let Some(report) = test(&format!("{folder}/training"))? else { continue };
             if let Some(widths) = Choice::read(run, &folder)?.and_then(|choice| choice.widths) {
                 let gain = Gain::of(&adapted, &report);
-                results.push(result(control.name(), cost_of(&widths)?, &report, all, Some(gain)));
+                results.push(result(control.name(), &widths, &report, all, Some(gain))?);
             }
         }
         Ok(results)
@@ -174,20 +156,11 @@ impl NetadaptView {
     }
 
     /// Everything that was found.
-    pub fn summary(&self) -> Summary {
-        Summary::new(self)
-    }
-
-    /// What costs are, for the axis of a plot.
-    pub(super) fn cost_label(&self) -> String {
-        match (self.options.budget.resource, &self.table) {
-            (Resource::Latency, table) => {
-                let device = table.as_ref().map_or("the device", |table| table.header.device());
-                format!("predicted latency on {device}, ms")
-            }
-            (Resource::Madds, _) => "million multiply-adds".to_owned(),
-            (Resource::Params, _) => "million parameters".to_owned(),
-        }
+    ///
+    /// # Errors
+    /// As [`Self::problem`].
+    pub fn summary(&self) -> Result<Summary, NetadaptRunError> {
+        Ok(Summary::new(self, &self.problem()?))
     }
 
     /// Writes `derived/`: a function of the folder alone.
@@ -197,6 +170,15 @@ impl NetadaptView {
     pub fn derive(&self, run: &RunReader) -> Result<(), NetadaptRunError> {
         derived::write(run, self)
     }
+}
+
+/// What a network costs by each meter, where the cost is not that of a single one.
+fn each_cost(problem: &NetworkProblem<'_>, widths: &[u32]) -> BTreeMap<String, f64> {
+    if problem.resource() != Resource::Share {
+        return BTreeMap::new();
+    }
+    let columns = problem.meters().iter().map(|meter| meter.column().to_owned());
+    columns.zip(problem.costs(widths).into_iter().flatten()).collect()
 }
 
 /// The widths that a control chose, so that a run that goes on need not choose again.

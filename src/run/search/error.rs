@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use miette::Diagnostic;
 
+use crate::cost::BudgetError;
 use crate::journal::JournalError;
-use crate::latency::{Bounds, Budget, MissingRows};
+use crate::latency::MissingRows;
 use crate::nn::WeightsError;
 use crate::report::ReportError;
 use crate::run::folder::FolderError;
@@ -19,16 +20,12 @@ pub enum SearchRunError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Table(#[from] MissingRows),
-    /// Among them: no network meets the budget.
+    /// No network meets the budgets.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Budget(#[from] BudgetError),
     #[error(transparent)]
     Search(#[from] SearchError),
-    #[error(
-        "no network of this space meets a budget of {budget}{held}: the smallest reachable latency is {fastest_ms:.2} ms{bound}",
-        held = .bounds.beside_budget(.budget.ms()),
-        bound = .bounds.beside_prediction(*.fastest_ms)
-    )]
-    #[diagnostic(help("raise the budget, ask for less confidence, or widen the space"))]
-    BudgetNotHeld { budget: Budget, bounds: Bounds, fastest_ms: f64 },
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error(transparent)]

@@ -12,7 +12,7 @@ mod worker;
 
 pub use error::SearchRunError;
 pub use options::SearchOptions;
-pub use problem::LatencyProblem;
+pub use problem::CostProblem;
 pub use progress::{SearchEvent, SearchProgress};
 pub use record::{FinalRecord, Record, TrialRecord};
 pub use run::SearchRun;

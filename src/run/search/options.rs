@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::latency::{Budget, Confidence};
+use crate::cost::Budget;
+use crate::latency::Confidence;
+use crate::run::one_or_many;
 use crate::search::{Reward, StrategyKind};
 use crate::train::Recipe;
 
@@ -11,11 +13,12 @@ use crate::train::Recipe;
 pub struct SearchOptions {
     /// The search space, as given.
     pub space: String,
-    /// The latency table, as given.
-    pub target: String,
-    /// The largest latency allowed; none where left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub budget: Option<Budget>,
+    /// The latency tables, as given.
+    #[serde(default, with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    pub target: Vec<String>,
+    /// The most that a network may cost. The front is one of the first one's resource.
+    #[serde(default, with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    pub budget: Vec<Budget>,
     /// How surely the measured latency is to be within it; none where the predicted one has to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,

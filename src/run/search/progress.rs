@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::record::{FinalRecord, TrialRecord};
+use crate::cost::Resource;
 use crate::outcome::Outcome;
 use crate::run::events::{Event, Glance, Observer};
 use crate::run::words::human;
@@ -114,7 +115,18 @@ fn trial_line(trial: &TrialRecord) -> String {
         Outcome::Failed { reason } => format!("failed: {reason}"),
     };
     let upper = trial.latency_upper_ms.map_or_else(String::new, |ms| format!(" (at most {ms:.1})"));
-    format!("trial {}: {:.1} ms{upper}, {result}", trial.trial, trial.latency_ms)
+    let latency = trial.latency_ms.map(|ms| format!("{ms:.1} ms{upper}, "));
+    let amount = |(column, amount): (&String, &f64)| {
+        let shown = Resource::of_column(column).map(|resource| resource.show(*amount));
+        shown.unwrap_or_else(|| format!("{column} {amount:.2}")) + ", "
+    };
+    let size = || {
+        let (params, madds) = (trial.params as f64, trial.madds as f64);
+        format!("{}, {}, ", Resource::Params.show(params), Resource::Madds.show(madds))
+    };
+    let others: String = trial.costs.iter().map(amount).collect();
+    let latency = latency.unwrap_or_else(|| if others.is_empty() { size() } else { String::new() });
+    format!("trial {}: {latency}{others}{result}", trial.trial)
 }
 
 fn final_line(record: &FinalRecord) -> String {

@@ -1,5 +1,7 @@
 //! The lines of a journal.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::Outcome;
@@ -17,22 +19,40 @@ pub struct TrialRecord {
     pub genotype: Genotype,
     /// Identity of the timed network.
     pub arch_id: ArchId,
-    /// Predicted latency on the target.
-    pub latency_ms: f64,
+    /// Predicted latency on the first target; none in a run without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<f64>,
     /// Standard deviation of the prediction.
-    pub latency_stddev_ms: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_stddev_ms: Option<f64>,
     /// What the measured latency does not exceed, with the confidence of the run; none where the table can't tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_upper_ms: Option<f64>,
     /// Units of it without a row of their own in the table.
-    pub latency_interpolated_rows: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_interpolated_rows: Option<usize>,
     /// Parameters of the timed network.
     pub params: u64,
     /// Multiply-adds of the timed network.
     pub madds: u64,
+    /// Costs by the other meters of the run: bytes, or milliseconds on further targets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub costs: BTreeMap<String, f64>,
     /// How it ended.
     #[serde(flatten)]
     pub state: Outcome,
+}
+
+impl TrialRecord {
+    /// Its cost in the column of a meter of the run.
+    pub fn cost(&self, column: &str) -> Option<f64> {
+        match column {
+            "latency_ms" => self.latency_ms,
+            "madds" => Some(self.madds as f64),
+            "params" => Some(self.params as f64),
+            other => self.costs.get(other).copied(),
+        }
+    }
 }
 
 /// A network of the front, trained longer on all training images.

@@ -1,18 +1,20 @@
 //! The stages of a search: trials, longer trainings of the front, derived files.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::error::SearchRunError;
 use super::options::SearchOptions;
-use super::problem::LatencyProblem;
+use super::problem::CostProblem;
 use super::progress::SearchEvent;
 use super::record::{FinalRecord, Record, TrialRecord};
 use super::view::{SearchView, front};
+use crate::cost::Meter;
 use crate::graph::LayerGraph;
 use crate::journal::Journal;
-use crate::latency::{Bounds, LatencyTable};
+use crate::latency::Bounds;
 use crate::nn::{load_network, save_weights};
 use crate::outcome::Outcome;
 use crate::run::evaluate::{Evaluator, Fidelity, ShortTraining};
@@ -42,10 +44,8 @@ pub struct SearchRun<'a> {
     pub command: &'a [String],
     /// The search space.
     pub space: &'a SearchSpace,
-    /// The device's table.
-    pub table: &'a LatencyTable,
-    /// What is known of the error of its predictions.
-    pub bounds: Bounds,
+    /// What costs are measured by, each with its budget, if it has one: one or more. The front is one of the first.
+    pub meters: &'a [Meter<'a>],
     /// The images, with a part held out.
     pub images: &'a TrainingImages,
     /// What runs the trials.
@@ -78,7 +78,7 @@ impl SearchRun<'_> {
     /// # Errors
     /// See [`SearchRunError`].
     pub fn run(&self, folder: &Path) -> Result<SearchView, SearchRunError> {
-        let problem = LatencyProblem::new(self.space, self.table)?;
+        let problem = CostProblem::new(self.space, self.meters)?;
         let mut strategy = self.strategy(&problem)?;
         let folder = RunFolder::open(folder, RunKind::Search, self.options, self.inputs, self.command)?;
         let opened = Journal::open::<Record>(&folder.file(JOURNAL))?;
@@ -113,34 +113,29 @@ impl SearchRun<'_> {
         Ok(state)
     }
 
-    fn strategy<'p>(
-        &self,
-        problem: &'p LatencyProblem<'_>,
-    ) -> Result<Box<dyn Strategy + 'p>, SearchRunError> {
-        let limit_ms = self.options.budget.map_or(f64::INFINITY, |budget| self.bounds.limit(budget.ms()));
+    fn strategy<'p>(&self, problem: &'p CostProblem<'_>) -> Result<Box<dyn Strategy + 'p>, SearchRunError> {
         let options = search::Options {
             reward: self.options.reward,
             ..search::Options::for_trials(self.options.trials)
         };
-        let strategy = search::build(self.options.strategy, problem, limit_ms, self.options.seed, &options);
-        strategy.map_err(|error| self.in_terms_of_the_budget(error))
+        let limit = self.objective().limit();
+        Ok(search::build(self.options.strategy, problem, limit, self.options.seed, &options)?)
     }
 
-    /// Strategies know the limit of predictions only.
-    fn in_terms_of_the_budget(&self, error: search::SearchError) -> SearchRunError {
-        let bounds = self.bounds;
-        match (error, bounds, self.options.budget) {
-            (search::SearchError::BudgetBelowFastest { fastest_ms, .. }, Bounds::Held(_), Some(budget)) => {
-                SearchRunError::BudgetNotHeld { budget, bounds, fastest_ms }
-            }
-            (other, ..) => other.into(),
-        }
+    /// What the front is one of.
+    fn objective(&self) -> &Meter<'_> {
+        &self.meters[0]
+    }
+
+    /// The meter of the latencies that records and model cards state.
+    fn latency(&self) -> Option<&Meter<'_>> {
+        self.meters.iter().find(|meter| meter.table().is_some())
     }
 
     fn announce(
         &self,
         events: &Events<'_, SearchEvent>,
-        problem: &LatencyProblem<'_>,
+        problem: &CostProblem<'_>,
         records: &[Record],
         dropped_bytes: usize,
     ) {
@@ -150,7 +145,7 @@ impl SearchRun<'_> {
             trials: self.options.trials,
             finals: self.options.finals,
         });
-        if let Some(message) = self.bounds_of_another_space() {
+        for message in self.bounds_of_another_space() {
             events.tell(SearchEvent::Warning { message });
         }
         if dropped_bytes > 0 {
@@ -165,34 +160,34 @@ impl SearchRun<'_> {
         }
     }
 
-    /// A warning where a budget is to hold by the errors of networks that are none of this space.
-    fn bounds_of_another_space(&self) -> Option<String> {
-        let (Bounds::Held(_), table, space) = (self.bounds, self.table, &self.space.name) else {
-            return None;
+    /// Warnings where a budget is to hold by the errors of networks that are none of this space.
+    fn bounds_of_another_space(&self) -> Vec<String> {
+        let space = &self.space.name;
+        let warning = |meter: &Meter<'_>| {
+            let (Bounds::Held(_), Some(table)) = (meter.bounds(), meter.table()) else { return None };
+            let validated_on = table.header.entries.get("space").filter(|name| *name != space)?;
+            Some(format!(
+                "{} was validated on networks of {validated_on}: how far those of {space} may be off is not known as surely",
+                table.name
+            ))
         };
-        let validated_on = table.header.entries.get("space").filter(|name| *name != space)?;
-        Some(format!(
-            "{} was validated on networks of {validated_on}: how far those of {space} may be off is not known as surely",
-            table.name
-        ))
+        self.meters.iter().filter_map(warning).collect()
     }
 
-    fn summary(&self, problem: &LatencyProblem<'_>) -> Vec<String> {
-        let spec = problem.decode(&problem.fastest());
+    fn summary(&self, problem: &CostProblem<'_>) -> Vec<String> {
+        let spec = problem.decode(&problem.cheapest());
         let (search, validation, _) = self.images.counts();
-        let bounds = self.bounds;
-        let budget = self.options.budget.map_or("no budget".to_owned(), |budget| {
-            format!("budget {} ms{}", budget.ms(), bounds.beside_budget(budget.ms()))
-        });
-        let smallest_ms = problem.smallest_latency_ms();
+        let meters: Vec<String> = self.meters.iter().map(Meter::description).collect();
+        let objective = self.objective();
+        let smallest =
+            if self.options.budget.len() > 1 { "smallest found within them" } else { "smallest reachable" };
         vec![
             format!(
-                "space {}: {:.1e} networks; target {}: {}, {budget}, smallest reachable latency {smallest_ms:.1} ms{}",
+                "space {}: {:.1e} networks; {}, {smallest}: {}",
                 self.space.name,
                 self.space.size(),
-                self.table.name,
-                self.table.header.device(),
-                bounds.beside_prediction(smallest_ms)
+                meters.join("; "),
+                objective.enough_text(problem.smallest_cost())
             ),
             format!("a network is {}", proxy::describe(&spec, &proxy(self.images, &spec))),
             format!(
@@ -209,7 +204,7 @@ impl SearchRun<'_> {
 /// A run at work.
 struct Work<'a> {
     run: &'a SearchRun<'a>,
-    problem: &'a LatencyProblem<'a>,
+    problem: &'a CostProblem<'a>,
     folder: &'a RunFolder,
     evaluator: &'a dyn Evaluator,
     events: &'a Events<'a, SearchEvent>,
@@ -315,18 +310,21 @@ impl Work<'_> {
     ) -> Result<TrialRecord, SearchRunError> {
         let spec = self.problem.decode(&trial.genotype);
         let prediction = self.problem.predict(&spec)?;
-        let cost = LayerGraph::lower(&spec).cost();
+        let graph = LayerGraph::lower(&spec);
+        let cost = graph.cost();
+        let bounds = self.run.latency().map(Meter::bounds);
         let record = TrialRecord {
             trial: trial.index,
             generation,
             genotype: trial.genotype.clone(),
             arch_id: spec.arch_id(),
-            latency_ms: prediction.latency_ms,
-            latency_stddev_ms: prediction.stddev_ms(),
-            latency_upper_ms: self.run.bounds.upper(prediction.latency_ms),
-            latency_interpolated_rows: prediction.estimated_rows(),
+            latency_ms: prediction.as_ref().map(|prediction| prediction.latency_ms),
+            latency_stddev_ms: prediction.as_ref().map(|prediction| prediction.stddev_ms()),
+            latency_upper_ms: prediction.as_ref().and_then(|prediction| bounds?.upper(prediction.latency_ms)),
+            latency_interpolated_rows: prediction.as_ref().map(|prediction| prediction.estimated_rows()),
             params: cost.params,
             madds: cost.madds,
+            costs: other_costs(self.run.meters, &graph)?,
             state,
         };
         self.journal.append(&Record::Trial(record.clone()))?;
@@ -341,7 +339,7 @@ impl Work<'_> {
     /// Trains the chosen networks of the front longer, one after the other on
     /// all cores, and touches the test images once for each.
     fn finals(&mut self, trials: &[TrialRecord], known: Vec<FinalRecord>) -> Result<(), SearchRunError> {
-        let front = front(trials);
+        let front = front(trials, self.run.objective());
         let last_failure = trials.last().and_then(|trial| trial.state.failure());
         if let (true, Some(reason)) = (front.is_empty(), last_failure) {
             return Err(SearchRunError::AllFailed { reason: reason.to_owned() });
@@ -432,7 +430,7 @@ impl Work<'_> {
             latency: None,
             proxy_of: None,
         }
-        .of_networks(spec, trained, Some((self.run.table, self.run.bounds)))
+        .of_networks(spec, trained, self.run.latency())
     }
 }
 
@@ -446,6 +444,12 @@ fn run_here(folder: &RunFolder, evaluator: &dyn Evaluator, job: &Job) -> Option<
         Ok(network) => evaluator.evaluate(&network, job.fidelity, job.seed),
         Err(error) => Some(Outcome::failed(error.to_string())),
     }
+}
+
+/// Costs by the meters for which a record has no field of its own.
+fn other_costs(meters: &[Meter<'_>], graph: &LayerGraph) -> Result<BTreeMap<String, f64>, SearchRunError> {
+    let others = meters.iter().filter(|meter| !["latency_ms", "madds", "params"].contains(&meter.column()));
+    others.map(|meter| Ok((meter.column().to_owned(), meter.cost(graph)?))).collect()
 }
 
 /// Up to `count` members of a front, evenly spread over it, both ends included.

@@ -5,14 +5,14 @@ use super::error::SearchRunError;
 use super::options::SearchOptions;
 use super::record::{FinalRecord, Record, TrialRecord};
 use super::run::JOURNAL;
-use crate::latency::{Bounds, LatencyTable};
+use crate::cost::Meter;
 use crate::run::folder::RunReader;
+use crate::run::tables::Tables;
 use crate::search;
 use crate::space::SearchSpace;
 
-/// The names of the inputs that a reader needs again.
-pub(super) const SPACE: &str = "search space";
-pub(super) const TABLE: &str = "latency table";
+/// The name of the space among the inputs.
+const SPACE: &str = "search space";
 
 /// Everything that a search has found so far, and what it searched.
 #[derive(Debug)]
@@ -21,10 +21,8 @@ pub struct SearchView {
     pub options: SearchOptions,
     /// The search space.
     pub space: SearchSpace,
-    /// The device's table.
-    pub table: LatencyTable,
-    /// What is known of the error of its predictions.
-    pub bounds: Bounds,
+    /// The latency tables.
+    pub tables: Tables,
     /// All trials, in order.
     pub trials: Vec<TrialRecord>,
     /// The networks trained longer, fastest first.
@@ -38,20 +36,23 @@ impl SearchView {
     /// If a file of it cannot be read.
     pub fn read(run: &RunReader) -> Result<Self, SearchRunError> {
         let options: SearchOptions = run.options()?;
-        let (file, text) = run.needed_input(TABLE)?;
-        let unreadable = |file: &str, error: &dyn std::fmt::Display| run.unreadable(file, error);
-        let table = LatencyTable::parse(&file, &text).map_err(|error| unreadable(&file, &error))?;
+        let tables = Tables::of_run(run, &options.target, &options.budget)?;
         let (file, text) = run.needed_input(SPACE)?;
-        let space = SearchSpace::from_toml(&file, &text).map_err(|error| unreadable(&file, &error))?;
-        let bounds =
-            Bounds::of(&table, options.confidence).map_err(|error| unreadable(&table.name, &error))?;
+        let space = SearchSpace::from_toml(&file, &text).map_err(|error| run.unreadable(&file, error))?;
         let (trials, finals) = Record::partition(run.records(JOURNAL)?);
-        Ok(Self { options, space, table, bounds, trials, finals })
+        Ok(Self { options, space, tables, trials, finals })
     }
 
-    /// Positions of the trials on the front of accuracy against latency, fastest first.
+    /// What costs are measured by, each with its budget, if it has one: one or more. The front is one of the first.
+    pub fn meters(&self) -> Vec<Meter<'_>> {
+        let Self { options, tables, .. } = self;
+        Meter::of_budgets(&options.budget, &tables.targets, &tables.others, options.confidence, true)
+            .expect("the run began with these budgets and tables")
+    }
+
+    /// Positions of the trials on the front of accuracy against the first meter's costs, cheapest first.
     pub fn front(&self) -> Vec<usize> {
-        front(&self.trials)
+        front(&self.trials, &self.meters()[0])
     }
 
     /// Writes `derived/`: a function of the folder alone.
@@ -63,10 +64,10 @@ impl SearchView {
     }
 }
 
-/// Positions of the trials on the front of accuracy against latency, fastest first.
-pub(super) fn front(trials: &[TrialRecord]) -> Vec<usize> {
+/// Positions of the trials on the front of accuracy against the meter's costs, cheapest first.
+pub(super) fn front(trials: &[TrialRecord], objective: &Meter<'_>) -> Vec<usize> {
     let point = |(index, trial): (usize, &TrialRecord)| {
-        Some((index, search::Point::new(trial.state.accuracy()?, trial.latency_ms)?))
+        Some((index, search::Point::new(trial.state.accuracy()?, trial.cost(objective.column())?)?))
     };
     let scored: Vec<(usize, search::Point)> = trials.iter().enumerate().filter_map(point).collect();
     let points: Vec<search::Point> = scored.iter().map(|(_, point)| *point).collect();
