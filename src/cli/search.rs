@@ -8,12 +8,12 @@ use miette::{IntoDiagnostic, Report, miette};
 use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
 use super::output::print;
-use super::{ConfidenceArg, Exit, RunArgs, report_error};
-use crate::data::{self, DataSource};
+use super::{ConfidenceArg, Exit, ImageArgs, RunArgs, report_error};
+use crate::data::DataSource;
 use crate::latency::{self, AT_MOST, Bounds, Budget, LatencyTable};
 use crate::report::{Align, Table};
 use crate::run::search::{FinalRecord, Progress, SearchOptions, SearchResult, SearchRun, SearchRunError};
-use crate::run::{Inputs, ProxyTask, cores, short_hash};
+use crate::run::{Images, Inputs, cores, short_hash};
 use crate::search::{Reward, SearchError, StrategyKind};
 use crate::space::{self, SearchSpace};
 use crate::spec;
@@ -52,10 +52,12 @@ pub struct SearchArgs {
     budget: Option<Budget>,
     #[command(flatten)]
     confidence: ConfidenceArg,
-    /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class
-    /// [default: 12,000 images of Fashion-MNIST inside the program]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    images: ImageArgs,
+    /// Side in pixels of the images that candidates are trained on
+    /// [default: the images' own, up to the largest resolution of the space]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    train_resolution: Option<u32>,
     /// random, evolution (regularised) or nsga2
     #[arg(long, value_name = "S", default_value_t)]
     strategy: StrategyKind,
@@ -102,17 +104,16 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
     let (space_file, space_text) = read_text(&args.space, "search space", space::SEARCH_SPACES)?;
     let space = SearchSpace::from_toml(&space_file, &space_text).map_err(ReadError::from)?;
     let references = REFERENCES.iter().map(|name| spec::load(name)).collect::<Result<Vec<_>, _>>()?;
-    let source = match &args.data {
-        Some(folder) => data::open(folder),
-        None => data::embedded(),
-    }
-    .into_diagnostic()?;
+    let source = args.images.open(args.run.seed)?;
     let options = options(args, bounds, &source)?;
     let inputs = Inputs::new()
         .with("latency table", table_text.as_bytes())
         .with("search space", space_text.as_bytes())
-        .with("images", source.fingerprint().as_bytes());
-    let task = ProxyTask::new(source, options.validation_share, options.seed).into_diagnostic()?;
+        .with("images", source.fingerprint().into_diagnostic()?.as_bytes());
+    let side = args.train_resolution.unwrap_or_else(|| default_side(&source, &space));
+    let images =
+        Images::new(source, side, Some(options.validation_share), None, options.seed).into_diagnostic()?;
+    images.load().into_diagnostic()?;
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
@@ -124,7 +125,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
         space: &space,
         table: &table,
         bounds,
-        task: &task,
+        images: &images,
         references: &references,
         jobs: args.jobs.map_or_else(cores, |jobs| jobs as usize),
         stop: &stop,
@@ -144,6 +145,12 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
     }
 }
 
+/// The side of the images at which nothing of them is lost, up to the largest that a network of the space is timed at.
+fn default_side(source: &DataSource, space: &SearchSpace) -> u32 {
+    let largest = space.resolutions().iter().copied().max();
+    largest.map_or(source.side(), |largest| source.side().min(largest))
+}
+
 fn exit_of(error: &SearchRunError) -> Exit {
     match error {
         SearchRunError::Search(SearchError::BudgetBelowFastest { .. })
@@ -159,10 +166,9 @@ fn options(args: &SearchArgs, bounds: Bounds, source: &DataSource) -> Result<Sea
         target: args.target.clone(),
         budget: args.budget,
         confidence: args.confidence.value,
-        data: args
-            .data
-            .as_ref()
-            .map_or_else(|| source.train().name().to_owned(), |d| d.display().to_string()),
+        data: args.images.name(source),
+        limit_images: args.images.limit(),
+        train_resolution: args.train_resolution,
         strategy: args.strategy,
         reward: reward(args, bounds)?,
         trials: args.trials as usize,

@@ -19,8 +19,8 @@ mod words;
 
 pub use events::{JsonLines, Observer, Silent};
 pub use folder::{FolderError, RunFolder};
-pub use images::{Misfit, TrainingImages, open_images};
+pub use images::{Images, Misfit, check_fit};
 pub use inputs::{Inputs, short_hash};
 pub use model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
-pub use proxy::{ProxyTask, describe as describe_proxy, proxy_network};
+pub use proxy::{describe as describe_proxy, proxy_network};
 pub use threads::cores;

@@ -6,14 +6,7 @@
 //! them to a point, its first strides of 2 become 1, as in the 32x32 forms of
 //! MobileNetV1 and V2.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-use crate::data::{DataError, DataSource, Dataset, Loader, Normalisation, Split};
-use crate::graph::LayerGraph;
-use crate::nn::Network;
 use crate::spec::{BlockSpec, NetworkSpec};
-use crate::train::{Control, EpochReport, Recipe, Score, TrainError, evaluate, fit};
 
 /// The smallest side of the last feature map that a proxy keeps, in pixels.
 const SMALLEST_MAP: u32 = 2;
@@ -40,109 +33,6 @@ pub fn proxy_network(spec: &NetworkSpec, side: u32, channels: u32, classes: u32)
 fn last_map(spec: &NetworkSpec) -> u32 {
     let before_pool = spec.all_blocks().take_while(|b| !matches!(b, BlockSpec::Pool));
     before_pool.fold(spec.resolution, |side, block| side.div_ceil(block.stride()))
-}
-
-/// Training and scoring of proxies on one data set.
-#[derive(Debug)]
-pub struct ProxyTask {
-    train: Arc<Dataset>,
-    test: Arc<Dataset>,
-    split: Split,
-    normalisation: Normalisation,
-}
-
-impl ProxyTask {
-    /// Sets a validation part of the training images aside.
-    ///
-    /// # Errors
-    /// If a class has too few images.
-    pub fn new(source: DataSource, validation_share: f64, seed: u64) -> Result<Self, DataError> {
-        let (train, test) = source.into_parts();
-        let split = crate::data::holdout(train.labels(), validation_share, seed)?;
-        let normalisation = Normalisation::fit(&train, &split.search)?;
-        Ok(Self { train: Arc::new(train), test: Arc::new(test), split, normalisation })
-    }
-
-    /// The proxy of a network for these images.
-    pub fn proxy(&self, spec: &NetworkSpec) -> NetworkSpec {
-        let side = self.train.height().max(self.train.width()) as u32;
-        proxy_network(spec, side, self.train.channels() as u32, self.train.classes() as u32)
-    }
-
-    /// What pixels are normalised with.
-    pub fn normalisation(&self) -> &Normalisation {
-        &self.normalisation
-    }
-
-    /// Names of the classes.
-    pub fn class_names(&self) -> &[String] {
-        self.train.class_names()
-    }
-
-    /// Images a candidate is trained on, and scored on.
-    pub fn search_images(&self) -> (usize, usize) {
-        (self.split.search.len(), self.split.validation.len())
-    }
-
-    /// Images a network of the front is trained on, and tested on.
-    pub fn final_images(&self) -> (usize, usize) {
-        (self.train.len(), self.test.len())
-    }
-
-    /// Trains a proxy on the search part and scores it on the validation part.
-    ///
-    /// # Errors
-    /// If training diverges or is interrupted.
-    pub fn try_candidate(
-        &self,
-        proxy: &NetworkSpec,
-        recipe: &Recipe,
-        seed: u64,
-        stop: &AtomicBool,
-    ) -> Result<Score, TrainError> {
-        let control = Control::new(stop);
-        let network = Network::new(LayerGraph::lower(proxy), seed)?;
-        fit(&network, &self.loader(&self.train, &self.split.search, recipe)?, recipe, seed, &control)?;
-        let validation = self.loader(&self.train, &self.split.validation, recipe)?;
-        Ok(evaluate(&network, &validation, &control)?.score())
-    }
-
-    /// Trains a proxy on all training images.
-    ///
-    /// # Errors
-    /// If training diverges or is interrupted.
-    pub fn train_final(
-        &self,
-        proxy: &NetworkSpec,
-        recipe: &Recipe,
-        seed: u64,
-        stop: &AtomicBool,
-        on_epoch: &(dyn Fn(EpochReport) + Sync),
-    ) -> Result<Network, TrainError> {
-        let network = Network::new(LayerGraph::lower(proxy), seed)?;
-        let all: Vec<usize> = (0..self.train.len()).collect();
-        let control = Control { on_epoch, ..Control::new(stop) };
-        fit(&network, &self.loader(&self.train, &all, recipe)?, recipe, seed, &control)?;
-        Ok(network)
-    }
-
-    /// Scores a network on the test images.
-    ///
-    /// # Errors
-    /// If interrupted.
-    pub fn test(&self, network: &Network, recipe: &Recipe, stop: &AtomicBool) -> Result<Score, TrainError> {
-        let all: Vec<usize> = (0..self.test.len()).collect();
-        Ok(evaluate(network, &self.loader(&self.test, &all, recipe)?, &Control::new(stop))?.score())
-    }
-
-    fn loader(
-        &self,
-        dataset: &Arc<Dataset>,
-        indices: &[usize],
-        recipe: &Recipe,
-    ) -> Result<Loader, DataError> {
-        Loader::new(Arc::clone(dataset), indices, &self.normalisation, recipe.batch)
-    }
 }
 
 /// What a proxy is, in a sentence for people.

@@ -11,7 +11,7 @@ use clap::{Parser, ValueEnum};
 
 use super::exit::finish;
 use super::values::share;
-use super::{ConfidenceArg, Exit, NetworkArgs, RunArgs, WeightsArgs};
+use super::{ConfidenceArg, Exit, ImageArgs, NetworkArgs, RunArgs, WeightsArgs};
 use crate::netadapt::{Importance, Rule, Step};
 use crate::run::netadapt::FinalTraining;
 
@@ -48,11 +48,8 @@ pub struct NetadaptArgs {
     target: String,
     #[command(flatten)]
     start: WeightsArgs,
-    /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class,
-    /// whose images are brought to the network's resolution
-    /// [default: 12,000 images of Fashion-MNIST inside the program]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    images: ImageArgs,
     /// Which proposal wins an iteration
     #[arg(long, value_name = "R", default_value = "slope")]
     rule: RuleKind,

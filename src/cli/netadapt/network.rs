@@ -14,7 +14,7 @@ use crate::data::{Augment, DataSource};
 use crate::latency::{self, Bounds, LatencyTable};
 use crate::netadapt::{Limit, Meter, NetworkProblem, Problem, Resource, smallest_reachable};
 use crate::run::netadapt::{NetadaptOptions, NetadaptProgress, NetadaptRun, NetadaptRunError};
-use crate::run::{Inputs, TrainingImages, cores, open_images, proxy_network, short_hash};
+use crate::run::{Images, Inputs, check_fit, cores, proxy_network, short_hash};
 use crate::spec::NetworkSpec;
 use crate::text_file::{ReadError, read_text};
 use crate::train::{Decay, Distillation, RECIPES, Recipe, Schedule};
@@ -51,8 +51,9 @@ pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
         Resource::Params => (Meter::Params, Bounds::Unknown),
     };
     let costed = args.change.load(&args.network)?;
-    let source = open_images(args.data.as_deref(), costed.resolution).into_diagnostic()?;
-    let trained = trained_form(&costed, &source);
+    let source = args.images.open(args.run.seed)?;
+    let side = source.side_for(costed.resolution);
+    let trained = trained_form(&costed, &source, side);
     let start = args.start.load(&trained, args.run.seed)?;
     let (costed, trained) = match &start {
         Some(start) => in_their_conventions(costed, start)?,
@@ -64,10 +65,11 @@ pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
         return Ok(exit);
     }
     let options = options(args, budget, &costed.problem, start.as_ref(), &source)?;
-    let inputs = inputs(&table_text, &costed.problem, start.as_ref(), &source);
+    check_fit(&source, side, costed.problem.trained(), None)?;
+    let inputs = inputs(&table_text, &costed.problem, start.as_ref(), &source)?;
     let images =
-        TrainingImages::new(source, Some(options.validation_share), options.seed).into_diagnostic()?;
-    images.check_fit(costed.problem.trained(), None)?;
+        Images::new(source, side, Some(options.validation_share), None, options.seed).into_diagnostic()?;
+    images.load().into_diagnostic()?;
     adapt(args, &options, &inputs, &costed, start.as_ref(), &images)
 }
 
@@ -99,7 +101,7 @@ fn adapt(
     inputs: &Inputs,
     costed: &Costed<'_>,
     start: Option<&Start>,
-    images: &TrainingImages,
+    images: &Images,
 ) -> Result<Exit, Report> {
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(options));
     let stop = stop_on_ctrl_c()?;
@@ -158,9 +160,8 @@ fn in_their_conventions(costed: NetworkSpec, start: &Start) -> Result<(NetworkSp
 }
 
 /// The network of the same blocks that takes the images at hand.
-fn trained_form(costed: &NetworkSpec, source: &DataSource) -> NetworkSpec {
+fn trained_form(costed: &NetworkSpec, source: &DataSource, side: u32) -> NetworkSpec {
     let data = source.train();
-    let side = data.height().max(data.width()) as u32;
     let (channels, classes) = (data.channels() as u32, data.classes() as u32);
     if (costed.resolution, costed.input_channels, costed.classes) == (side, channels, classes) {
         return costed.clone();
@@ -177,7 +178,6 @@ fn options(
 ) -> Result<NetadaptOptions, Report> {
     let (file, text) = read_text(&args.recipe, "recipe", RECIPES)?;
     let recipe = Recipe::from_toml(&file, &text).map_err(ReadError::from)?;
-    let shown = |path: &PathBuf| path.display().to_string();
     let distill = args.distill.then(|| recipe.distill.unwrap_or(DISTILLATION));
     Ok(NetadaptOptions {
         network: args.network.clone(),
@@ -186,7 +186,8 @@ fn options(
         target: args.target.clone(),
         budget,
         confidence: args.confidence.value,
-        data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), shown),
+        data: args.images.name(source),
+        limit_images: args.images.limit(),
         weights: start.map(|start| start.file.clone()),
         weights_of: start.map(|start| start.imported.origin),
         rule: args.rule.into(),
@@ -220,20 +221,26 @@ fn short_recipe(recipe: &Recipe) -> Recipe {
             learning_rate,
             warmup_epochs: 0.0,
         },
-        augment: Augment { mixup: None, rand_augment: None, ..recipe.augment },
+        augment: Augment { mixup: None, rand_augment: None, resized_crop: None, ..recipe.augment },
         ..recipe.clone()
     }
 }
 
-fn inputs(table: &str, problem: &NetworkProblem<'_>, start: Option<&Start>, source: &DataSource) -> Inputs {
+fn inputs(
+    table: &str,
+    problem: &NetworkProblem<'_>,
+    start: Option<&Start>,
+    source: &DataSource,
+) -> Result<Inputs, Report> {
+    let fingerprint = source.fingerprint().into_diagnostic()?;
     let inputs = Inputs::new()
         .with("network", problem.costed().to_toml().as_bytes())
         .with("latency table", table.as_bytes())
-        .with("images", source.fingerprint().as_bytes());
-    match start {
+        .with("images", fingerprint.as_bytes());
+    Ok(match start {
         Some(start) => start.add_to(inputs),
         None => inputs,
-    }
+    })
 }
 
 /// `results/netadapt-mobilenet_v3_small-15ms-s0-1a2b3c4d`: the same options give the same folder.

@@ -8,7 +8,7 @@ use crate::cli::weights_args::Start;
 use crate::graph::LayerGraph;
 use crate::netadapt::{CONFIDENCE, Problem};
 use crate::run::netadapt::{NetadaptOptions, NetadaptResult};
-use crate::run::{TrainingImages, describe_proxy};
+use crate::run::{Images, describe_proxy};
 
 pub(super) fn warnings(Costed { problem, .. }: &Costed<'_>, options: &NetadaptOptions) -> Vec<String> {
     let unmeasured = problem.unmeasured_levels();
@@ -32,7 +32,7 @@ pub(super) fn summary(
     options: &NetadaptOptions,
     costed: &Costed<'_>,
     start: Option<&Start>,
-    images: &TrainingImages,
+    images: &Images,
 ) -> Vec<String> {
     let (problem, budget) = (&costed.problem, options.budget);
     let (trained_on, held_out, tested) = images.counts();

@@ -37,6 +37,9 @@ pub struct NetadaptOptions {
     pub confidence: Option<Confidence>,
     /// The folder of images, or the name of the embedded ones.
     pub data: String,
+    /// Images of each part, where not all are used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_images: Option<usize>,
     /// The weights to start from, as given; trained first where left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,

@@ -18,7 +18,7 @@ use crate::netadapt::{Meter, NetworkProblem};
 use crate::nn::{Network, load_network, save_weights};
 use crate::run::events::Observer;
 use crate::run::folder::{FolderError, RunFolder};
-use crate::run::images::TrainingImages;
+use crate::run::images::Images;
 use crate::run::inputs::Inputs;
 use crate::run::model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard};
 use crate::run::threads;
@@ -48,7 +48,7 @@ pub struct NetadaptRun<'a> {
     /// What is known of the error of its costs.
     pub bounds: Bounds,
     /// The images, with a part held out.
-    pub images: &'a TrainingImages,
+    pub images: &'a Images,
     /// Values of the network; it is trained first where there are none.
     pub weights: Option<&'a Values>,
     /// Proposals at work at once.
@@ -107,6 +107,7 @@ impl NetadaptRun<'_> {
     pub(super) fn trainings(&self) -> Trainings<'_> {
         Trainings {
             data: &self.options.data,
+            limit_images: self.options.limit_images,
             seed: self.options.seed,
             inputs: self.inputs,
             command: self.command,

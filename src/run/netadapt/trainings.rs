@@ -10,7 +10,7 @@ use crate::graph::LayerGraph;
 use crate::nn::load_values;
 use crate::pytorch::Origin;
 use crate::run::events::Observer;
-use crate::run::images::TrainingImages;
+use crate::run::images::Images;
 use crate::run::inputs::Inputs;
 use crate::run::threads;
 use crate::run::training::TestReport;
@@ -23,6 +23,7 @@ use crate::train::Recipe;
 /// What all longer trainings of an adaptation share.
 pub(super) struct Trainings<'a> {
     pub(super) data: &'a str,
+    pub(super) limit_images: Option<usize>,
     pub(super) seed: u64,
     pub(super) inputs: &'a Inputs,
     pub(super) command: &'a [String],
@@ -36,7 +37,7 @@ pub(super) struct Training<'a> {
     pub(super) name: &'a str,
     pub(super) folder: PathBuf,
     pub(super) spec: &'a NetworkSpec,
-    pub(super) images: &'a TrainingImages,
+    pub(super) images: &'a Images,
     pub(super) recipe: &'a Recipe,
     pub(super) recipe_name: &'a str,
     /// Weights to start from instead of fresh ones.
@@ -59,6 +60,7 @@ impl Trainings<'_> {
             network: spec.name.clone(),
             arch_id: spec.arch_id(),
             data: self.data.to_owned(),
+            limit_images: self.limit_images,
             validation: None,
             seed: self.seed,
             weights: training.weights.and_then(name),
@@ -66,6 +68,7 @@ impl Trainings<'_> {
             teacher: training.teacher.map(|teacher| teacher.spec.name.clone()),
             teacher_weights: training.teacher.and_then(|teacher| name(&teacher.weights)),
             recipe_name: training.recipe_name.to_owned(),
+            normalisation: None,
             recipe: training.recipe.clone(),
         };
         let start =

@@ -93,8 +93,8 @@ fn model_card(
     ModelCard {
         network: "trained.toml".to_owned(),
         weights: "weights.safetensors".to_owned(),
-        normalisation: run.task.normalisation().clone(),
-        classes: run.task.class_names().to_vec(),
+        normalisation: run.images.normalisation().clone(),
+        classes: run.images.class_names().to_vec(),
         data: run.options.data.clone(),
         validation_accuracy: trial.state.accuracy(),
         test_accuracy,

@@ -21,6 +21,12 @@ pub struct SearchOptions {
     pub confidence: Option<Confidence>,
     /// The folder of images, or `embedded`.
     pub data: String,
+    /// Images of each part, where not all are used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_images: Option<usize>,
+    /// Side of the images that candidates are trained on, where it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_resolution: Option<u32>,
     /// The strategy.
     pub strategy: StrategyKind,
     /// What regularised evolution maximises.

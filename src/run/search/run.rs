@@ -13,18 +13,19 @@ use super::record::{FinalRecord, Record, TrialRecord, TrialState};
 use crate::graph::LayerGraph;
 use crate::journal::Journal;
 use crate::latency::{Bounds, LatencyTable};
-use crate::nn::{load_network, save_weights};
+use crate::nn::{Network, load_network, save_weights};
 use crate::run::events::Observer;
 use crate::run::execute::run_in_order;
 use crate::run::folder::{FolderError, RunFolder};
+use crate::run::images::Images;
 use crate::run::inputs::Inputs;
-use crate::run::proxy::{self, ProxyTask};
+use crate::run::proxy;
 use crate::run::threads;
 use crate::run::words::epochs;
 use crate::search::{self, Domain, Strategy, Trial};
 use crate::space::SearchSpace;
 use crate::spec::NetworkSpec;
-use crate::train::TrainError;
+use crate::train::{Control, Recipe, Score, TrainError, evaluate, fit};
 
 /// A search with everything it needs.
 pub struct SearchRun<'a> {
@@ -41,7 +42,7 @@ pub struct SearchRun<'a> {
     /// What is known of the error of its predictions.
     pub bounds: Bounds,
     /// The images.
-    pub task: &'a ProxyTask,
+    pub images: &'a Images,
     /// Networks to show beside the front.
     pub references: &'a [NetworkSpec],
     /// Trials at work at once.
@@ -157,7 +158,7 @@ impl SearchRun<'_> {
 
     fn summary(&self, problem: &LatencyProblem<'_>) -> Vec<String> {
         let spec = problem.decode(&problem.fastest());
-        let (search, validation) = self.task.search_images();
+        let (search, validation, _) = self.images.counts();
         let bounds = self.bounds;
         let budget = self.options.budget.map_or("no budget".to_owned(), |budget| {
             format!("budget {} ms{}", budget.ms(), bounds.beside_budget(budget.ms()))
@@ -172,7 +173,8 @@ impl SearchRun<'_> {
                 self.table.header.device(),
                 bounds.beside_prediction(smallest_ms)
             ),
-            format!("a network is {}", proxy::describe(&spec, &self.task.proxy(&spec))),
+            format!("a network is {}", proxy::describe(&spec, &self.images.proxy(&spec))),
+            self.images.describe_size(),
             format!(
                 "{} search of {} networks, {} each on {search} images, scored on {validation} held out; seed {}",
                 self.options.strategy,
@@ -327,7 +329,7 @@ impl State<'_> {
             name: format!("{}_{arch_id}", run.space.name),
             ..self.problem.decode(&trial.genotype)
         };
-        let proxy = run.task.proxy(&spec);
+        let proxy = run.images.proxy(&spec);
         let recipe = &run.options.final_recipe;
         let on_epoch = |report: crate::train::EpochReport| {
             run.observer.notify(&Event::Epoch {
@@ -344,7 +346,7 @@ impl State<'_> {
             test_images: 0,
             failure: None,
         };
-        let network = match run.task.train_final(&proxy, recipe, run.options.seed, run.stop, &on_epoch) {
+        let network = match self.train_final(&proxy, &on_epoch) {
             Ok(network) => network,
             Err(error) if error.diverged_in().is_some() => {
                 return Ok(FinalRecord { failure: Some(error.to_string()), ..record });
@@ -357,8 +359,22 @@ impl State<'_> {
         save_weights(network.parameters(), &weights)?;
         // The network that is tested is the one that was saved.
         let reloaded = load_network(LayerGraph::lower(&proxy), &weights)?;
-        let score = run.task.test(&reloaded, recipe, run.stop)?;
+        let test = run.images.test(recipe.batch).map_err(TrainError::from)?;
+        let score = evaluate(&reloaded, &test, &Control::new(run.stop))?.score();
         Ok(FinalRecord { test_correct: score.correct, test_images: score.total, ..record })
+    }
+
+    /// Trains a proxy on all training images.
+    fn train_final(
+        &self,
+        proxy: &NetworkSpec,
+        on_epoch: &(dyn Fn(crate::train::EpochReport) + Sync),
+    ) -> Result<Network, TrainError> {
+        let (run, recipe) = (self.run, &self.run.options.final_recipe);
+        let network = Network::new(LayerGraph::lower(proxy), run.options.seed)?;
+        let control = Control { on_epoch, ..Control::new(run.stop) };
+        fit(&network, &run.images.whole().training(recipe.batch)?, recipe, run.options.seed, &control)?;
+        Ok(network)
     }
 
     fn write_network(&self, trial: &TrialRecord, file: &str, spec: &NetworkSpec) -> Result<(), FolderError> {
@@ -376,10 +392,11 @@ fn try_network(
     let spec = problem.decode(&trial.genotype);
     let prediction = problem.predict(&spec)?;
     let cost = LayerGraph::lower(&spec).cost();
-    let proxy = run.task.proxy(&spec);
-    let state = match run.task.try_candidate(&proxy, &run.options.candidate, run.options.seed, run.stop) {
+    let proxy = run.images.proxy(&spec);
+    let state = match try_candidate(run, &proxy, &run.options.candidate) {
         Ok(score) => TrialState::Scored { accuracy: score.accuracy() },
         Err(TrainError::Interrupted) => return Err(SearchRunError::Interrupted { trials: 0 }),
+        Err(error) if error.ends_the_run() => return Err(error.into()),
         Err(error) => TrialState::Failed { reason: error.to_string() },
     };
     Ok(TrialRecord {
@@ -395,6 +412,15 @@ fn try_network(
         madds: cost.madds,
         state,
     })
+}
+
+/// Trains a proxy on the search part and scores it on the held-out part.
+fn try_candidate(run: &SearchRun<'_>, proxy: &NetworkSpec, recipe: &Recipe) -> Result<Score, TrainError> {
+    let (images, seed, control) = (run.images, run.options.seed, Control::new(run.stop));
+    let network = Network::new(LayerGraph::lower(proxy), seed)?;
+    fit(&network, &images.training(recipe.batch)?, recipe, seed, &control)?;
+    let held_out = images.validation(recipe.batch)?.expect("a search holds images out");
+    Ok(evaluate(&network, &held_out, &control)?.score())
 }
 
 /// Up to `count` members of a front, evenly spread over it, both ends included.

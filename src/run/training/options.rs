@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::data::Normalisation;
 use crate::pytorch::Origin;
 use crate::spec::ArchId;
 use crate::train::Recipe;
@@ -15,6 +16,9 @@ pub struct TrainingOptions {
     pub arch_id: ArchId,
     /// The folder of images, or the name of the embedded ones.
     pub data: String,
+    /// Images of each part, where not all are used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_images: Option<usize>,
     /// Share of the training images held out to choose the best epoch by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
@@ -34,6 +38,9 @@ pub struct TrainingOptions {
     pub teacher_weights: Option<String>,
     /// The recipe's name, as given.
     pub recipe_name: String,
+    /// How images are normalised, where it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalisation: Option<Normalisation>,
     /// How the network is trained.
     pub recipe: Recipe,
 }
