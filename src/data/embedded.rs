@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn the_fingerprint_is_that_of_older_runs() {
         let fingerprint = embedded().unwrap().fingerprint().unwrap();
-        assert_eq!(fingerprint, "FINGERPRINT");
+        assert_eq!(fingerprint, "5809a8055c2b5a99eaa5cafdfcb1b22641ec31ebaab40895eafe926ed525a37e");
     }
 
     #[test]
