@@ -38,7 +38,7 @@ fn augment(c: &mut Criterion) {
             b.iter(|| {
                 pool.install(|| {
                     let mut batches = loader.training(augment, 1, 1);
-                    while batches.next_into(&mut batch) {}
+                    while batches.next_into(&mut batch).expect("images in memory") {}
                 });
             });
         });

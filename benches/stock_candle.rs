@@ -109,7 +109,7 @@ fn time(arguments: &Arguments) -> Result<Report, Error> {
 fn same_logits(network: &Network, case: &Case, images: &[f32], stock: &Tensor) -> Result<(), Error> {
     let stock: Vec<f32> = stock.flatten_all()?.to_vec1()?;
     let mut engine = Engine::new(network, case.batch as usize)?;
-    let ours = engine.forward(images, Mode::Train { seed: 0, step: 0 })?;
+    let ours = engine.forward(images, engine.shape(case.batch as usize), Mode::Train { seed: 0, step: 0 })?;
     let largest = ours.iter().fold(0.0f32, |m, v| m.max(v.abs()));
     let difference = ours.iter().zip(&stock).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
     if ours.len() == stock.len() && difference <= 1e-2 * largest {

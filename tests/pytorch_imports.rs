@@ -86,7 +86,7 @@ fn images(index: usize) -> Vec<f32> {
 
 fn step(network: &Network, engine: &mut Engine, rate: f32) -> Result<()> {
     let labels: Vec<u32> = (0..BATCH as u32).map(|image| image % CLASSES).collect();
-    let logits = engine.forward(&images(1), Mode::Train { seed: 0, step: 0 })?;
+    let logits = engine.forward(&images(1), engine.shape(BATCH), Mode::Train { seed: 0, step: 0 })?;
     let (_, dlogits) = cross_entropy(logits, &labels, CLASSES as usize);
     engine.backward(&dlogits)?;
     let trained = network.parameters().iter().filter(|(_, info)| info.trained);
@@ -120,11 +120,21 @@ fn an_imported_network_computes_the_same(#[case] call: &str, #[case] origin: Ori
     assert_eq!(found, origin);
     let network = Network::with_values(LayerGraph::lower(&network), &values)?;
     let mut engine = Engine::new(&network, BATCH)?;
-    logits_agree(call, engine.forward(&images(0), Mode::Evaluate)?, &golden.evaluated, TOLERANCE);
+    logits_agree(
+        call,
+        engine.forward(&images(0), engine.shape(BATCH), Mode::Evaluate)?,
+        &golden.evaluated,
+        TOLERANCE,
+    );
     assert_eq!(golden.rate.is_some(), origin == Origin::Torchvision);
     if let (Some(rate), Some(after_step)) = (golden.rate, golden.after_step) {
         step(&network, &mut engine, rate)?;
-        logits_agree(call, engine.forward(&images(0), Mode::Evaluate)?, &after_step, TOLERANCE);
+        logits_agree(
+            call,
+            engine.forward(&images(0), engine.shape(BATCH), Mode::Evaluate)?,
+            &after_step,
+            TOLERANCE,
+        );
     }
     Ok(())
 }

@@ -248,7 +248,8 @@ fn follows_pytorch(#[case] name: &str) -> Result<()> {
     assert_eq!(golden.losses.len(), 20);
     for (step, &expected) in golden.losses.iter().enumerate() {
         let (images, labels) = batch(step % BATCHES, side);
-        let logits = engine.forward(&images, Mode::Train { seed: 0, step: step as u64 })?;
+        let logits =
+            engine.forward(&images, engine.shape(BATCH), Mode::Train { seed: 0, step: step as u64 })?;
         let (loss, dlogits) = cross_entropy(logits, &labels, CLASSES as usize);
         if step == 0 {
             logits_agree(name, logits, &golden.logits, allowed::LOGITS);
@@ -263,7 +264,7 @@ fn follows_pytorch(#[case] name: &str) -> Result<()> {
         sgd.step(&network, &engine)?;
     }
     sums_agree(&golden.statistics, &statistics(&network)?, STATISTIC, allowed::STATISTIC);
-    let evaluated = engine.forward(&batch(BATCHES, side).0, Mode::Evaluate)?;
+    let evaluated = engine.forward(&batch(BATCHES, side).0, engine.shape(BATCH), Mode::Evaluate)?;
     logits_agree(name, evaluated, &golden.evaluated, allowed::EVALUATED);
     Ok(())
 }

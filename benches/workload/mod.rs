@@ -37,7 +37,11 @@ impl Workload {
 
     /// Forward, cross-entropy, backward, SGD with momentum; the loss.
     pub fn train(&mut self) -> Result<f64> {
-        let logits = self.engine.forward(&self.images, Mode::Train { seed: 0, step: self.steps })?;
+        let logits = self.engine.forward(
+            &self.images,
+            self.engine.shape(self.labels.len()),
+            Mode::Train { seed: 0, step: self.steps },
+        )?;
         let (labels, classes) = (&self.labels, self.classes);
         let loss = loss_and_gradient(logits, Targets::hard(labels), classes, &mut self.dlogits)
             .map_err(candle_core::Error::wrap)?;
@@ -51,7 +55,8 @@ impl Workload {
 
     /// Forward in evaluation mode; the largest logit.
     pub fn infer(&mut self) -> Result<f64> {
-        let logits = self.engine.forward(&self.images, Mode::Evaluate)?;
+        let logits =
+            self.engine.forward(&self.images, self.engine.shape(self.labels.len()), Mode::Evaluate)?;
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         if largest.is_finite() { Ok(f64::from(largest)) } else { bail!("the largest logit is {largest}") }
     }

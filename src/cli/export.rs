@@ -4,16 +4,17 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, ValueEnum};
-use miette::{Report, miette};
+use miette::{IntoDiagnostic, Report, miette};
 
 use super::exit::finish;
 use super::output::print;
 use super::{Exit, NetworkArgs, WeightsArgs};
 use crate::export::{Batch, Opset};
 use crate::pytorch::Package;
+use crate::run::Images;
 use crate::run::export::{
-    Calibrating, ExportReport, Images, Int8Report, OnnxExport, Runtimes, Source, TOLERANCE, write_own,
-    write_pytorch,
+    ExportReport, Int8Report, OnnxExport, Runtimes, Source, TOLERANCE, calibrating_images, images_for,
+    images_of_trained, write_own, write_pytorch,
 };
 use crate::runtime::OnnxRuntime;
 use crate::terminal::say;
@@ -112,8 +113,13 @@ pub fn run(args: &ExportArgs) -> Exit {
 fn export(args: &ExportArgs) -> Result<Exit, Report> {
     let source = source(args)?;
     let images = match &source.card {
-        Some(card) => Images::of_trained(card, &source.spec, args.data.as_deref())?,
-        None => Images::brought_to(&source.spec, args.data.as_deref())?,
+        Some(card) => {
+            let images = images_of_trained(card, &source.spec, args.data.as_deref()).into_diagnostic()?;
+            let remedy = "give images like those that it was trained with, with --data";
+            images.check_fit(&source.spec, Some(remedy))?;
+            images
+        }
+        None => images_for(&source.spec, args.data.as_deref()).into_diagnostic()?,
     };
     let folder = args.out.clone().unwrap_or_else(|| match &source.folder {
         Some(folder) => folder.join("export"),
@@ -187,18 +193,19 @@ fn onnx(args: &ExportArgs, source: &Source, images: &Images, path: &Path) -> Res
     if !args.int8 {
         return Ok(export.write(source, images, path)?);
     }
-    if !images.are_labelled() {
+    let classes = images.class_names().len();
+    if classes != source.spec.classes as usize {
         return Err(miette!(
             help = "give images of its classes with --data",
             "the accuracy of {} can't be measured: the images are of {} classes, it has {}",
             source.spec.name,
-            images.classes(),
+            classes,
             source.spec.classes
         ));
     }
     let calibrating = match &args.calibrate {
-        Some(folder) => Calibrating::open(folder, &source.spec, images)?,
-        None => images.calibrating(),
+        Some(folder) => calibrating_images(folder, &source.spec, images.normalisation()).into_diagnostic()?,
+        None => images.clone(),
     };
     Ok(export.write_int8(source, images, &calibrating, path)?)
 }

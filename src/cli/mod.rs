@@ -6,6 +6,8 @@ mod exit;
 #[cfg(feature = "export")]
 pub mod export;
 #[cfg(feature = "train")]
+mod image_args;
+#[cfg(feature = "train")]
 pub mod inspect;
 mod interrupt;
 pub mod latency;
@@ -33,6 +35,8 @@ mod words;
 #[cfg(feature = "train")]
 pub use budget_args::BudgetArgs;
 pub use exit::{Exit, report_error};
+#[cfg(feature = "train")]
+pub use image_args::ImageArgs;
 pub use network_args::NetworkArgs;
 #[cfg(feature = "train")]
 pub use run_args::RunArgs;

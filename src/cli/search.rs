@@ -11,15 +11,16 @@ use super::exit::finish;
 use super::interrupt::stop_on_ctrl_c;
 use super::output::print;
 use super::recipe_arg::read_recipe_without_teacher;
-use super::{BudgetArgs, Exit, RunArgs, report_error};
+use super::{BudgetArgs, Exit, ImageArgs, RunArgs, report_error};
 use crate::cost::{Budget, BudgetError, Meter, Resource};
-use crate::data::{self, DataSource, EMBEDDED};
+use crate::data::{DataSource, EMBEDDED, open_images};
 use crate::latency::{AT_MOST, LatencyTable};
 use crate::report::{Align, Table};
 use crate::run::search::{
-    FinalRecord, SearchOptions, SearchProgress, SearchRun, SearchRunError, SearchView, run_job,
+    FinalRecord, FinalResolution, SearchOptions, SearchProgress, SearchRun, SearchRunError, SearchView,
+    run_job,
 };
-use crate::run::{Inputs, Tables, Threads, TrainingImages, cores, file_name, short_hash};
+use crate::run::{Images, Inputs, Tables, Threads, cores, file_name, short_hash};
 use crate::search::{Reward, StrategyKind};
 use crate::space::{self, SearchSpace};
 use crate::text_file::{ReadError, read_text};
@@ -53,10 +54,17 @@ pub struct SearchArgs {
     space: String,
     #[command(flatten)]
     costs: BudgetArgs,
-    /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class
-    /// [default: 12,000 images of Fashion-MNIST inside the program]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    images: ImageArgs,
+    /// Side in pixels of the images that candidates are trained on
+    /// [default: the images' own, up to the largest resolution of the space]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    train_resolution: Option<u32>,
+    /// Side in pixels of the images that the best networks are trained on in the end, or
+    /// `timed`: the one that they are timed at [default: timed where the images are as
+    /// large, else that of the candidates]
+    #[arg(long, value_name = "N|timed")]
+    final_resolution: Option<FinalResolution>,
     /// random, evolution (regularised) or nsga2
     #[arg(long, value_name = "S", default_value_t)]
     strategy: StrategyKind,
@@ -118,12 +126,13 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
     let meters = meters(args, &budgets, &targets, &others)?;
     let (space_file, space_text) = read_text(&args.space, "search space", space::SEARCH_SPACES)?;
     let space = SearchSpace::from_toml(&space_file, &space_text).map_err(ReadError::from)?;
-    let source = open_source(args.data.as_deref())?;
-    let options = options(args, budgets, &meters, &source)?;
+    let source = args.images.open(args.run.seed)?;
+    let options = options(args, budgets, &meters, &space, &source)?;
     let inputs = tables_read
         .with_copy("search space", file_name(&space_file), space_text.as_bytes())
-        .with("images", source.fingerprint().as_bytes());
+        .with("images", source.fingerprint().into_diagnostic()?.as_bytes());
     let images = held_out_images(source, &options)?;
+    images.load().into_diagnostic()?;
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
@@ -161,9 +170,9 @@ fn work(run: &str, trial: &str) -> Result<Exit, Report> {
         trial.parse().map_err(|_| miette!(help = "give a number such as 3", "`{trial}` is not a trial"))?;
     let open = |options: &SearchOptions| {
         let folder = (options.data != EMBEDDED).then(|| Path::new(&options.data));
-        let source = open_source(folder)?;
-        let fingerprint = Inputs::new().with("images", source.fingerprint().as_bytes());
-        let hash = fingerprint.hashes["images"].clone();
+        let source = open_images(folder, options.limit_images, options.seed).into_diagnostic()?;
+        let fingerprint = source.fingerprint().into_diagnostic()?;
+        let hash = Inputs::new().with("images", fingerprint.as_bytes()).hashes["images"].clone();
         Ok::<_, WorkerFailed>((held_out_images(source, options)?, hash))
     };
     match run_job(run, trial, &stop, open) {
@@ -201,16 +210,9 @@ impl From<Report> for WorkerFailed {
     }
 }
 
-fn open_source(folder: Option<&Path>) -> Result<DataSource, Report> {
-    match folder {
-        Some(folder) => data::open(folder),
-        None => data::embedded(),
-    }
-    .into_diagnostic()
-}
-
-fn held_out_images(source: DataSource, options: &SearchOptions) -> Result<TrainingImages, Report> {
-    TrainingImages::new(source, Some(options.validation_share), options.seed).into_diagnostic()
+fn held_out_images(source: DataSource, options: &SearchOptions) -> Result<Images, Report> {
+    let share = Some(options.validation_share);
+    Images::new(source, options.train_resolution, share, None, options.seed).into_diagnostic()
 }
 
 fn exit_of(error: &SearchRunError) -> Exit {
@@ -243,17 +245,21 @@ fn options(
     args: &SearchArgs,
     budget: Vec<Budget>,
     meters: &[Meter<'_>],
+    space: &SearchSpace,
     source: &DataSource,
 ) -> Result<SearchOptions, Report> {
+    // Nothing of the images is lost, and no network is trained on larger ones than it is timed at.
+    let largest = space.resolutions().iter().copied().max().expect("a space has a resolution");
+    let train_resolution = args.train_resolution.unwrap_or_else(|| source.side().min(largest));
     Ok(SearchOptions {
         space: args.space.clone(),
         target: args.target.clone(),
         budget,
         confidence: args.costs.confidence,
-        data: args
-            .data
-            .as_ref()
-            .map_or_else(|| source.train().name().to_owned(), |d| d.display().to_string()),
+        data: args.images.name(source),
+        limit_images: args.images.limit(),
+        train_resolution,
+        final_resolution: args.final_resolution,
         strategy: args.strategy,
         reward: reward(args, &meters[0])?,
         trials: args.trials as usize,

@@ -12,13 +12,13 @@ use super::output::print;
 use super::recipe_arg::read_recipe;
 use super::values::share;
 use super::weights_args::{Start, read};
-use super::{Exit, NetworkArgs, RunArgs, WeightsArgs, report_error};
-use crate::data::DataSource;
+use super::{Exit, ImageArgs, NetworkArgs, RunArgs, WeightsArgs, report_error};
+use crate::data::{DataSource, Normalisation};
 use crate::report::ReportError;
 use crate::run::training::{
     Teacher, TrainingOptions, TrainingProgress, TrainingRun, TrainingRunError, TrainingView,
 };
-use crate::run::{Inputs, TrainingImages, cores, open_images, short_hash};
+use crate::run::{Images, Inputs, check_fit, cores, short_hash};
 use crate::spec::{self, NetworkSpec};
 use crate::train::Recipe;
 
@@ -42,11 +42,13 @@ pub struct TrainArgs {
     network: String,
     #[command(flatten)]
     change: NetworkArgs,
-    /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class,
-    /// whose images are brought to the network's resolution
-    /// [default: 12,000 images of Fashion-MNIST inside the program]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    images: ImageArgs,
+    /// Normalise images as in another run, so that one of its networks can be trained again to the
+    /// same bytes: its model.json, or a JSON file with `mean` and `std` of each channel
+    /// [default: by the images that are trained on]
+    #[arg(long, value_name = "FILE")]
+    normalisation: Option<PathBuf>,
     /// Share of the training images held out to choose the best epoch by
     /// [default: none; the last epoch's weights are the result]
     #[arg(long, value_name = "SHARE", value_parser = share)]
@@ -93,14 +95,18 @@ fn train(args: &TrainArgs) -> Result<Exit, Report> {
     let start = args.start.load(&spec, args.run.seed)?;
     let spec = start.as_ref().map_or(spec, |start| start.imported.network.clone());
     let teacher = teacher(args, &recipe)?;
-    let source = open_images(args.data.as_deref(), spec.resolution).into_diagnostic()?;
-    let options = options(args, &spec, start.as_ref(), recipe, &source);
-    let inputs = inputs(&spec, &recipe_text, &source, start.as_ref(), teacher.as_ref())?;
-    let images = TrainingImages::new(source, options.validation, options.seed).into_diagnostic()?;
-    images.check_fit(&spec, None)?;
+    let normalisation = args.normalisation.as_deref().map(normalisation).transpose()?;
+    let source = args.images.open(args.run.seed)?;
+    let side = source.side_for(spec.resolution);
+    check_fit(&source, side, &spec, None)?;
     if let Some(teacher) = &teacher {
-        images.check_fit(&teacher.spec, Some("give a teacher that was trained on these images"))?;
+        check_fit(&source, side, &teacher.spec, Some("give a teacher that was trained on these images"))?;
     }
+    let options = options(args, &spec, start.as_ref(), recipe, &source, normalisation.clone());
+    let inputs = inputs(&spec, &recipe_text, &source, start.as_ref(), teacher.as_ref())?;
+    let images =
+        Images::new(source, side, options.validation, normalisation, options.seed).into_diagnostic()?;
+    images.load().into_diagnostic()?;
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
@@ -152,6 +158,21 @@ fn recipe(args: &TrainArgs) -> Result<(Recipe, String, Vec<String>), Report> {
     Ok((recipe, text, warnings))
 }
 
+/// The normalisation in a file: all of it, or what a model card says of it.
+fn normalisation(file: &Path) -> Result<Normalisation, Report> {
+    let failed = |reason: &dyn std::fmt::Display| {
+        miette!(
+            help = "give the model.json of a trained network, or a file such as {\"mean\": [0.5], \"std\": [0.25]}",
+            "cannot read a normalisation from {}: {reason}",
+            file.display()
+        )
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
+    let mut json: serde_json::Value = serde_json::from_str(&text).map_err(|error| failed(&error))?;
+    let found = json.get_mut("normalisation").map(serde_json::Value::take).unwrap_or(json);
+    serde_json::from_value(found).map_err(|error| failed(&error))
+}
+
 fn teacher(args: &TrainArgs, recipe: &Recipe) -> Result<Option<Teacher>, Report> {
     match (&args.teacher, &args.teacher_weights, recipe.distill) {
         (Some(network), Some(weights), Some(_)) => {
@@ -177,12 +198,14 @@ fn options(
     start: Option<&Start>,
     recipe: Recipe,
     source: &DataSource,
+    normalisation: Option<Normalisation>,
 ) -> TrainingOptions {
     let shown = |path: &PathBuf| path.display().to_string();
     TrainingOptions {
         network: args.network.clone(),
         arch_id: spec.arch_id(),
-        data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), shown),
+        data: args.images.name(source),
+        limit_images: args.images.limit(),
         validation: args.validation,
         seed: args.run.seed,
         weights: start.map(|start| start.file.clone()),
@@ -190,6 +213,7 @@ fn options(
         teacher: args.teacher.clone(),
         teacher_weights: args.teacher_weights.as_ref().map(shown),
         recipe_name: args.recipe.clone(),
+        normalisation,
         recipe,
     }
 }
@@ -204,7 +228,7 @@ fn inputs(
     let mut inputs = Inputs::new()
         .with("network", spec.to_toml().as_bytes())
         .with("recipe", recipe_text.as_bytes())
-        .with("images", source.fingerprint().as_bytes());
+        .with("images", source.fingerprint().into_diagnostic()?.as_bytes());
     if let Some(start) = start {
         inputs = start.add_to(inputs);
     }

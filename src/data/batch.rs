@@ -20,8 +20,10 @@ use crate::seed;
 /// Images ready for a network, with their classes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Batch {
-    /// Normalised pixels, `[n, h, w, c]`.
+    /// Normalised pixels, in the order of [`Self::shape`].
     pub pixels: Vec<f32>,
+    /// `[n, h, w, c]`: the number of images, their rows, columns and channels.
+    pub shape: [usize; 4],
     /// Classes, `[n]`.
     pub labels: Vec<u32>,
     /// What was mixed into the images, where they were mixed.
@@ -68,13 +70,9 @@ impl Loader {
         }
         dataset.check_indices(indices)?;
         if normalisation.channels() != dataset.channels() {
-            return Err(DataError::Inconsistent {
-                name: dataset.name().to_owned(),
-                problem: format!(
-                    "its images have {} channel(s), but the normalisation has {}",
-                    dataset.channels(),
-                    normalisation.channels()
-                ),
+            return Err(DataError::Channels {
+                images: dataset.channels(),
+                normalisation: normalisation.channels(),
             });
         }
         Ok(Self { dataset, indices: indices.into(), table: normalisation.table().into(), batch_size })
@@ -90,6 +88,12 @@ impl Loader {
     #[must_use]
     pub fn images(&self) -> usize {
         self.indices.len()
+    }
+
+    /// Most images of a batch of evaluation.
+    #[must_use]
+    pub fn largest_batch(&self) -> usize {
+        self.batch_size.get().min(self.images())
     }
 
     /// Classes of the images in an epoch of evaluation, in order.
@@ -130,7 +134,7 @@ impl Loader {
             loader: self.clone(),
             order,
             next: 0,
-            fill: Fill::Parallel,
+            parallel: true,
             workspace: Workspace::default(),
         }
     }
@@ -142,15 +146,6 @@ fn trained_images(images: usize, batch_size: usize) -> usize {
     if rest * 2 < batch_size && rest < images { images - rest } else { images }
 }
 
-/// Who fills the images of a batch.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Fill {
-    /// The threads of the current rayon pool.
-    Parallel,
-    /// The calling thread alone.
-    Serial,
-}
-
 /// The batches of one epoch.
 #[derive(Debug)]
 pub struct Batches {
@@ -159,8 +154,9 @@ pub struct Batches {
     augmenter: Augmenter,
     mixer: Option<Mixer>,
     next: usize,
-    fill: Fill,
-    /// For filling serially.
+    /// Whether the threads of the current rayon pool fill the images, and not the calling thread alone.
+    parallel: bool,
+    /// For filling them alone.
     workspace: Workspace,
 }
 
@@ -182,62 +178,90 @@ impl Batches {
 
     /// Puts the next batch into `batch`, whose buffers are reused; false at the end of the epoch,
     /// which leaves `batch` as it is.
-    pub fn next_into(&mut self, batch: &mut Batch) -> bool {
+    ///
+    /// # Errors
+    /// When a picture cannot be read or decoded, or has changed; of several the first in the batch is told. The epoch
+    /// ends there.
+    pub fn next_into(&mut self, batch: &mut Batch) -> Result<bool, DataError> {
         let end = (self.next + self.loader.batch_size.get()).min(self.order.len());
         let indices = &self.order[self.next..end];
         if indices.is_empty() {
-            return false;
+            return Ok(false);
         }
+        let number = self.next / self.loader.batch_size.get();
         let dataset = &*self.loader.dataset;
         batch.labels.clear();
         batch.labels.extend(indices.iter().map(|&index| dataset.labels()[index]));
+        batch.shape = [indices.len(), dataset.height(), dataset.width(), dataset.channels()];
         let image_len = dataset.image_len();
         // Every value is overwritten, so old ones need no clearing.
         batch.pixels.resize(indices.len() * image_len, 0.0);
-        let pixels = &mut batch.pixels;
-        match self.fill {
-            Fill::Parallel => pixels.par_chunks_exact_mut(image_len).zip(indices).for_each_init(
-                Workspace::default,
-                |workspace, (output, &index)| {
-                    self.write_image(index, workspace, output);
-                },
-            ),
-            Fill::Serial => {
-                let mut workspace = std::mem::take(&mut self.workspace);
-                for (output, &index) in pixels.chunks_exact_mut(image_len).zip(indices) {
-                    self.write_image(index, &mut workspace, output);
-                }
-                self.workspace = workspace;
-            }
-        }
+        let filled = self.fill_images(end, image_len, &mut batch.pixels);
+        self.next = if filled.is_ok() { end } else { self.order.len() };
+        filled?;
         if let Some(mixer) = &mut self.mixer {
-            let number = self.next / self.loader.batch_size.get();
             let mixed = batch.mixed.get_or_insert_default();
             mixer.mix(number, &mut batch.pixels, &batch.labels, mixed);
         } else {
             batch.mixed = None;
         }
-        self.next = end;
-        true
+        Ok(true)
     }
 
-    pub(super) fn filled(self, fill: Fill) -> Self {
-        Self { fill, ..self }
+    /// Fills the images from the next one up to `end`.
+    fn fill_images(&mut self, end: usize, image_len: usize, pixels: &mut [f32]) -> Result<(), DataError> {
+        let order = Arc::clone(&self.order);
+        let indices = &order[self.next..end];
+        if self.parallel {
+            let failures = pixels.par_chunks_exact_mut(image_len).zip(indices).enumerate().map_init(
+                Workspace::default,
+                |workspace, (position, (output, &index))| {
+                    let written = self.write_image(index, workspace, output);
+                    written.err().map(|error| (position, error))
+                },
+            );
+            let first = failures.flatten().min_by_key(|&(position, _)| position);
+            return first.map_or(Ok(()), |(_, error)| Err(error));
+        }
+        let mut workspace = std::mem::take(&mut self.workspace);
+        let mut images = pixels.chunks_exact_mut(image_len).zip(indices);
+        let filled = images.try_for_each(|(output, &index)| self.write_image(index, &mut workspace, output));
+        self.workspace = workspace;
+        filled
     }
 
-    fn write_image(&self, index: usize, workspace: &mut Workspace, output: &mut [f32]) {
+    /// The same batches, filled by the calling thread alone.
+    pub(super) fn filled_alone(self) -> Self {
+        Self { parallel: false, ..self }
+    }
+
+    /// Whether images must be decoded or resized on the way into a batch, which takes long enough to share it out.
+    pub(super) fn are_brought(&self) -> bool {
+        self.augmenter.shows_windows() || !self.loader.dataset.is_loaded()
+    }
+
+    fn write_image(
+        &self,
+        index: usize,
+        workspace: &mut Workspace,
+        output: &mut [f32],
+    ) -> Result<(), DataError> {
         let dataset = &*self.loader.dataset;
-        let (image, size) = (dataset.image(index), dataset.size());
-        self.augmenter.write(image, size, index, &self.loader.table, workspace, output);
+        let image = match self.augmenter.window(index, dataset.original_size(index)) {
+            Some(window) => dataset.window(index, window)?.into(),
+            None => dataset.image(index)?,
+        };
+        self.augmenter.write(&image, dataset.size(), index, &self.loader.table, workspace, output);
+        Ok(())
     }
 }
 
 impl Iterator for Batches {
-    type Item = Batch;
+    type Item = Result<Batch, DataError>;
 
-    fn next(&mut self) -> Option<Batch> {
+    fn next(&mut self) -> Option<Self::Item> {
         let mut batch = Batch::default();
-        self.next_into(&mut batch).then_some(batch)
+        self.next_into(&mut batch).map(|made| made.then_some(batch)).transpose()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

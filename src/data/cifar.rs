@@ -137,8 +137,8 @@ mod tests {
         assert_eq!((train.height(), train.width(), train.channels()), (32, 32, 3));
         assert_eq!(train.class_names(), NAMES);
         assert_eq!(train.labels()[12..24], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
-        assert_eq!(train.image(14)[..6], [2, 102, 0, 2, 102, 1]);
-        assert_eq!(test.image(11)[3 * 1023..], [11, 111, 255]);
+        assert_eq!(train.image(14).unwrap()[..6], [2, 102, 0, 2, 102, 1]);
+        assert_eq!(test.image(11).unwrap()[3 * 1023..], [11, 111, 255]);
     }
 
     #[test]

@@ -77,7 +77,13 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("datasets/fashion-mnist-small");
         let read = open(&folder).unwrap();
         assert_eq!(read.train().name(), "fashion-mnist-small");
-        assert_eq!(read.fingerprint(), embedded().unwrap().fingerprint());
+        assert_eq!(read.fingerprint().unwrap(), embedded().unwrap().fingerprint().unwrap());
+    }
+
+    #[test]
+    fn the_fingerprint_is_that_of_older_runs() {
+        let fingerprint = embedded().unwrap().fingerprint().unwrap();
+        assert_eq!(fingerprint, "5809a8055c2b5a99eaa5cafdfcb1b22641ec31ebaab40895eafe926ed525a37e");
     }
 
     #[test]

@@ -89,6 +89,15 @@ pub enum DataError {
         reason: String,
     },
 
+    /// A picture is no longer what it was when the data set was opened.
+    #[error("the picture {path} is {found}: the folder changed while it was read; put the picture back as it was and run the same command again, or start a new run", path = .path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// How it is now.
+        found: String,
+    },
+
     /// A class folder holds no image.
     #[error("the class folder {path} holds no .png, .jpg or .jpeg file (found {found}); add images or remove the folder", path = .path.display())]
     EmptyClass {
@@ -132,21 +141,13 @@ pub enum DataError {
         problem: String,
     },
 
-    /// The pixels do not fit into memory.
-    #[error(
-        "data set {name}: {images} images of {height}x{width}x{channels} do not fit into memory; open it at a smaller image size"
-    )]
-    TooLarge {
-        /// The name of the data set.
-        name: String,
-        /// Number of images.
+    /// A normalisation of images with other channels.
+    #[error("the images have {images} channel(s), but the normalisation is for {normalisation}")]
+    Channels {
+        /// Channels of the images.
         images: usize,
-        /// Rows of an image.
-        height: usize,
-        /// Columns of an image.
-        width: usize,
-        /// Channels of an image.
-        channels: usize,
+        /// Channels that the normalisation is for.
+        normalisation: usize,
     },
 
     /// An image size of zero, or one that is absurdly large.

@@ -17,6 +17,11 @@ pub(super) fn dataset(n: usize, h: usize, w: usize, c: usize, classes: u32) -> D
     Dataset::new("fixture", pixels, labels, size, c, names).unwrap()
 }
 
+/// The pixels of all images, `[n, h, w, c]`.
+pub(super) fn pixels(dataset: &Dataset) -> Vec<u8> {
+    (0..dataset.len()).flat_map(|index| dataset.image(index).unwrap().into_owned()).collect()
+}
+
 /// An IDX file of unsigned bytes.
 pub(super) fn idx(dimensions: &[u32], values: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, dimensions.len() as u8];

@@ -5,20 +5,18 @@
 //! names that start with a dot are left out. An alpha channel is dropped, the orientation that a
 //! camera noted is applied.
 //!
-//! Headers are read first, to decide on size and channels; then every image is decoded straight
-//! into its place, so that memory holds the result and one decoded image per thread.
+//! Headers are read on opening, to decide on size and channels; pixels are decoded when they are needed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageReader};
 use rayon::prelude::*;
 
 use super::dataset::Dataset;
 use super::error::DataError;
-use super::resize::{ImageSize, fill_images, resize_into, zeroed_images};
-use super::source::DataSource;
+use super::picture::Picture;
+use super::resize::ImageSize;
+use super::source::{DataSource, TestOrigin, set_apart};
 
 const EXTENSIONS: [&str; 3] = ["png", "jpg", "jpeg"];
 const TRAIN_FOLDER: &str = "train";
@@ -28,12 +26,6 @@ const TEST_FOLDERS: [&str; 2] = ["test", "val"];
 struct Listing {
     classes: Vec<String>,
     files: Vec<(PathBuf, u32)>,
-}
-
-/// What the header of an image file says, after applying its orientation.
-struct Header {
-    size: ImageSize,
-    has_colour: bool,
 }
 
 /// The names in a folder without hidden ones, ascending.
@@ -55,30 +47,62 @@ pub(super) fn lies_in(folder: &Path) -> Result<bool, DataError> {
     Ok(holds_labelled_images(folder)? && !subfolders(folder)?.iter().all(is_part))
 }
 
-/// Reads the image folder at `size`, or at the most frequent size of its training images.
-pub(super) fn read(folder: &Path, name: &str, size: Option<ImageSize>) -> Result<DataSource, DataError> {
+/// Opens the image folder; images are shown at the most frequent size of its training images. `choose` says which
+/// images of a part are used, by their labels; the others are not even opened.
+pub(super) fn read(
+    folder: &Path,
+    name: &str,
+    choose: &dyn Fn(&[u32]) -> Vec<usize>,
+) -> Result<DataSource, DataError> {
     let train_folder = folder.join(TRAIN_FOLDER);
-    if !holds_labelled_images(&train_folder)? {
-        let all = list(folder)?;
-        let headers = read_headers(&all.files)?;
-        let size = size.map_or_else(|| most_frequent_size(&headers), Ok)?;
-        let has_colour = headers.iter().any(|header| header.has_colour);
-        return DataSource::set_apart(&decode(all, name, size, has_colour)?);
+    let (train, test, test_origin) = if holds_labelled_images(&train_folder)? {
+        let train = list(&train_folder)?;
+        match find_test(folder)? {
+            Some(test_folder) => {
+                let test = list(&test_folder)?;
+                check_same_classes((&train_folder, &train.classes), (&test_folder, &test.classes))?;
+                (train, test, TestOrigin::Own)
+            }
+            None => set_apart_of(&train)?,
+        }
+    } else {
+        set_apart_of(&list(folder)?)?
+    };
+    let (train, test) = (train.chosen(choose), test.chosen(choose));
+    let (train_pictures, test_pictures) = (train.open()?, test.open()?);
+    let size = most_frequent_size(&train_pictures)?;
+    let has_colour = train_pictures.iter().chain(&test_pictures).any(Picture::has_colour);
+    let channels = if has_colour { 3 } else { 1 };
+    let train = Dataset::of_pictures(name, train_pictures, train.labels(), size, channels, train.classes)?;
+    let test = Dataset::of_pictures(name, test_pictures, test.labels(), size, channels, test.classes)?;
+    DataSource::with_origin(train, test, test_origin)
+}
+
+fn set_apart_of(all: &Listing) -> Result<(Listing, Listing, TestOrigin), DataError> {
+    let split = set_apart(&all.labels(), &all.classes)?;
+    Ok((all.subset(&split.search), all.subset(&split.validation), TestOrigin::SetApart))
+}
+
+impl Listing {
+    fn labels(&self) -> Vec<u32> {
+        self.files.iter().map(|&(_, label)| label).collect()
     }
-    let train = list(&train_folder)?;
-    let test_folder = find_test(folder)?;
-    let test = test_folder.as_deref().map(list).transpose()?;
-    if let (Some(test_folder), Some(test)) = (&test_folder, &test) {
-        check_same_classes((&train_folder, &train.classes), (test_folder, &test.classes))?;
+
+    fn subset(&self, indices: &[usize]) -> Self {
+        let files = indices.iter().map(|&index| self.files[index].clone()).collect();
+        Self { classes: self.classes.clone(), files }
     }
-    let headers = read_headers(&train.files)?;
-    let test_headers = read_headers(test.as_ref().map_or(&[], |test| &test.files))?;
-    let has_colour = headers.iter().chain(&test_headers).any(|header| header.has_colour);
-    let size = size.map_or_else(|| most_frequent_size(&headers), Ok)?;
-    let train = decode(train, name, size, has_colour)?;
-    match test {
-        Some(test) => DataSource::new(train, decode(test, name, size, has_colour)?),
-        None => DataSource::set_apart(&train),
+
+    fn chosen(&self, choose: &dyn Fn(&[u32]) -> Vec<usize>) -> Self {
+        self.subset(&choose(&self.labels()))
+    }
+
+    /// The pictures, whose headers are read in parallel.
+    fn open(&self) -> Result<Vec<Picture>, DataError> {
+        let pictures: Vec<Result<Picture, DataError>> =
+            self.files.par_iter().map(|(path, _)| Picture::open(path.clone())).collect();
+        // Collected in order first, so that the error is that of the first file, whatever the threads.
+        pictures.into_iter().collect()
     }
 }
 
@@ -137,80 +161,17 @@ fn check_same_classes(
     })
 }
 
-/// The headers of all files, read in parallel.
-fn read_headers(files: &[(PathBuf, u32)]) -> Result<Vec<Header>, DataError> {
-    let headers: Vec<Result<Header, DataError>> = files
-        .par_iter()
-        .map(|(path, _)| {
-            let (decoder, orientation) = decoder(path)?;
-            let (width, height) = decoder.dimensions();
-            let (height, width) = if swaps_sides(orientation) { (width, height) } else { (height, width) };
-            let size =
-                ImageSize::new(height as usize, width as usize).map_err(|error| unreadable(path, &error))?;
-            Ok(Header { size, has_colour: decoder.color_type().has_color() })
-        })
-        .collect();
-    // Collected in order first, so that the error is that of the first file, whatever the threads.
-    headers.into_iter().collect()
-}
-
 /// The most frequent size; of equally frequent ones the smallest.
-fn most_frequent_size(headers: &[Header]) -> Result<ImageSize, DataError> {
+fn most_frequent_size(pictures: &[Picture]) -> Result<ImageSize, DataError> {
     let mut counts = BTreeMap::<ImageSize, usize>::new();
-    for header in headers {
-        *counts.entry(header.size).or_default() += 1;
+    for picture in pictures {
+        *counts.entry(picture.size()).or_default() += 1;
     }
     counts
         .into_iter()
         .min_by_key(|&(size, count)| (std::cmp::Reverse(count), size))
         .map(|(size, _)| size)
         .ok_or(DataError::NoImages { purpose: "training" })
-}
-
-/// Decodes every image to `size`, in parallel.
-fn decode(listing: Listing, name: &str, size: ImageSize, has_colour: bool) -> Result<Dataset, DataError> {
-    let channels = if has_colour { 3 } else { 1 };
-    let files = &listing.files;
-    let mut images = zeroed_images(name, files.len(), size, channels)?;
-    fill_images(&mut images, size.pixels() * channels, |index, output| {
-        decode_into(&files[index].0, output, size, has_colour)
-    })?;
-    let labels = files.iter().map(|&(_, label)| label).collect();
-    Dataset::new(name, images, labels, size, channels, listing.classes)
-}
-
-fn decode_into(path: &Path, output: &mut [u8], size: ImageSize, has_colour: bool) -> Result<(), DataError> {
-    let (decoder, orientation) = decoder(path)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(|error| unreadable(path, &error))?;
-    image.apply_orientation(orientation);
-    let from = ImageSize::new(image.height() as usize, image.width() as usize)?;
-    let (pixels, channels) =
-        if has_colour { (image.into_rgb8().into_raw(), 3) } else { (image.into_luma8().into_raw(), 1) };
-    resize_into(&pixels, from, output, size, channels).map_err(|reason| unreadable(path, &reason))
-}
-
-/// A decoder that has read the header; the format is told by the contents, not by the name.
-fn decoder(path: &Path) -> Result<(impl ImageDecoder, Orientation), DataError> {
-    let reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(|source| DataError::io(path, source))?;
-    let mut decoder = reader.into_decoder().map_err(|error| unreadable(path, &error))?;
-    let orientation = decoder.orientation().map_err(|error| unreadable(path, &error))?;
-    Ok((decoder, orientation))
-}
-
-fn swaps_sides(orientation: Orientation) -> bool {
-    matches!(
-        orientation,
-        Orientation::Rotate90
-            | Orientation::Rotate270
-            | Orientation::Rotate90FlipH
-            | Orientation::Rotate270FlipH
-    )
-}
-
-fn unreadable(path: &Path, reason: &impl ToString) -> DataError {
-    DataError::UnreadableImage { path: path.to_owned(), reason: reason.to_string() }
 }
 
 /// Whether some subfolder of `folder` holds images; false if there is no such folder.

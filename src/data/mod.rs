@@ -1,12 +1,13 @@
 //! Image classification data: reading it, splitting it, and turning it into batches.
 //!
-//! [`open()`] reads a folder (IDX, CIFAR-10 binary, or one folder of images per class: [`recognise`]) and
+//! [`open()`] reads a folder (IDX, CIFAR-10 binary, or one folder of images per class) and
 //! [`embedded()`] the small set that is compiled into the program; both give a [`DataSource`], a
-//! training and a test [`Dataset`]. [`holdout`] takes a validation part out of the training part,
+//! training and a test [`Dataset`]. Packed images (IDX, CIFAR-10) lie in memory; pictures in class folders are
+//! decoded when they are needed, and kept as far as there is room. [`holdout`] takes a validation part out of the training part,
 //! so that nothing is ever chosen on the test part. [`Normalisation`] is fitted on the training
 //! indices alone, and a [`Loader`] makes epochs of normalised, augmented [`Batch`]es.
 //!
-//! Pixels are stored as bytes in NHWC order and handed out as `f32` slices in the same order;
+//! Pixels are bytes in NHWC order and handed out as `f32` slices in the same order;
 //! nothing here knows of tensors. Everything random is a function of a seed, the epoch and the
 //! image's index (for mixing, the batch's number), so threads change no result.
 
@@ -23,19 +24,20 @@ mod folder;
 mod idx;
 mod normalise;
 mod open;
+mod picture;
 mod prefetch;
 mod resize;
 mod source;
 mod split;
 mod stream;
 
-pub use augment::{Augment, AugmentError, Mixed, Mixup, RandAugment};
+pub use augment::{Augment, AugmentError, Mixed, Mixup, RandAugment, ResizedCrop};
 pub use batch::{Batch, Batches, Loader};
 pub use dataset::Dataset;
 pub use embedded::{EMBEDDED, embedded};
 pub use error::DataError;
 pub use normalise::Normalisation;
-pub use open::{Format, open, open_at, recognise};
+pub use open::{open, open_images};
 pub use prefetch::{Prefetch, Waits};
 pub use resize::ImageSize;
 pub use source::{DataSource, TestOrigin, spread};

@@ -3,10 +3,19 @@
 //! A pixel `p` of channel `c` becomes `(p / 255 - mean[c]) / std[c]`. Sums are kept in integers, so
 //! mean and standard deviation are exact to the last rounding and depend on no order.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::Dataset;
 use super::error::DataError;
+use super::source::spread;
+
+/// Pictures that mean and standard deviation are fitted on at most. They must be decoded for it, and the means of 4,096
+/// photographs differ from those of any number by less than one grey level.
+const MOST_PICTURES: usize = 4096;
+
+/// Images that one thread counts at a time.
+const PART: usize = 64;
 
 /// The smallest standard deviation: one grey level. A constant channel becomes zero.
 const SMALLEST_STD: f64 = 1.0 / 255.0;
@@ -48,22 +57,25 @@ impl TryFrom<Raw> for Normalisation {
 }
 
 impl Normalisation {
-    /// Mean and (population) standard deviation over the images at `indices`.
+    /// Mean and (population) standard deviation over the images at `indices`; of more than 4,096 pictures over that many,
+    /// spread evenly over them.
     ///
     /// # Errors
-    /// When `indices` is empty or has an index beyond the last image.
+    /// When `indices` is empty or has an index beyond the last image, or a picture cannot be read.
     pub fn fit(dataset: &Dataset, indices: &[usize]) -> Result<Self, DataError> {
         if indices.is_empty() {
             return Err(DataError::NoImages { purpose: "the mean and standard deviation" });
         }
         dataset.check_indices(indices)?;
-        let channels = dataset.channels();
-        let mut histograms = vec![[0u64; 256]; channels];
-        for &index in indices {
-            for pixel in dataset.image(index).chunks_exact(channels) {
-                for (histogram, &value) in histograms.iter_mut().zip(pixel) {
-                    histogram[usize::from(value)] += 1;
-                }
+        let count = if dataset.is_packed() { indices.len() } else { MOST_PICTURES };
+        let seen: Vec<usize> = spread(indices.len(), count).into_iter().map(|at| indices[at]).collect();
+        let parts: Vec<Result<Vec<[u64; 256]>, DataError>> =
+            seen.par_chunks(PART).map(|part| histograms(dataset, part)).collect();
+        let mut histograms = vec![[0u64; 256]; dataset.channels()];
+        // In order, so that the error is that of the first image, whatever the threads.
+        for part in parts {
+            for (histogram, part) in histograms.iter_mut().flatten().zip(part?.as_flattened()) {
+                *histogram += part;
             }
         }
         let (mean, std) = histograms.iter().map(mean_and_std).unzip();
@@ -96,6 +108,20 @@ impl Normalisation {
             .map(|(&mean, &std)| std::array::from_fn(|byte| (byte as f32 / 255.0 - mean) / std))
             .collect()
     }
+}
+
+/// How often each byte occurs in each channel, `[c][256]`, in the images at `indices`.
+fn histograms(dataset: &Dataset, indices: &[usize]) -> Result<Vec<[u64; 256]>, DataError> {
+    let channels = dataset.channels();
+    let mut histograms = vec![[0u64; 256]; channels];
+    for &index in indices {
+        for pixel in dataset.image(index)?.chunks_exact(channels) {
+            for (histogram, &value) in histograms.iter_mut().zip(pixel) {
+                histogram[usize::from(value)] += 1;
+            }
+        }
+    }
+    Ok(histograms)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts lie far below 2^53")]
@@ -139,8 +165,10 @@ mod tests {
         let indices: Vec<usize> = (0..20).collect();
         let table = Normalisation::fit(&dataset, &indices).unwrap().table();
         for (channel, table) in table.iter().enumerate() {
-            let pixels = || dataset.images().iter().skip(channel).step_by(3);
-            let values = || pixels().map(|&pixel| f64::from(table[usize::from(pixel)]));
+            let pixels: Vec<u8> =
+                (0..20).flat_map(|index| dataset.image(index).unwrap().into_owned()).collect();
+            let values =
+                || pixels.iter().skip(channel).step_by(3).map(|&pixel| f64::from(table[usize::from(pixel)]));
             let mean = values().sum::<f64>() / 400.0;
             let variance = values().map(|v| v * v).sum::<f64>() / 400.0;
             assert!(mean.abs() < 1e-6 && (variance - 1.0).abs() < 1e-5, "{mean} {variance}");

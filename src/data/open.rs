@@ -3,11 +3,12 @@
 //! Formats are tried in this order: IDX, CIFAR-10 binary, image folder; the first whose files are
 //! there is read, and an incomplete data set of that format is an error.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::embedded::embedded;
 use super::error::DataError;
-use super::resize::ImageSize;
 use super::source::DataSource;
+use super::split::limited;
 use super::{cifar, folder, idx};
 
 const LOOKED_FOR: &str = "IDX files (train-images-idx3-ubyte[.gz], train-labels-idx1-ubyte[.gz], t10k-...), \
@@ -17,39 +18,6 @@ const LOOKED_FOR: &str = "IDX files (train-images-idx3-ubyte[.gz], train-labels-
 /// How many names of a folder an error message lists.
 const NAMES_SHOWN: usize = 8;
 
-/// How a data set lies in its folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Format {
-    /// IDX files; all images have one size.
-    Idx,
-    /// The binary files of CIFAR-10; all images are 32x32.
-    Cifar10 {
-        /// Where they lie: the folder itself or one in it.
-        folder: PathBuf,
-    },
-    /// PNG and JPEG files of any size, in one folder for each class.
-    ClassFolders,
-}
-
-/// The format in which [`open`] and [`open_at`] read the folder `path`.
-///
-/// # Errors
-/// When the folder cannot be read, or no format is recognised (the message lists what was looked for and found).
-pub fn recognise(path: &Path) -> Result<Format, DataError> {
-    // Fails for a path that is not a readable folder.
-    let found = folder::names_in(path)?;
-    if idx::lies_in(path) {
-        return Ok(Format::Idx);
-    }
-    if let Some(folder) = cifar::find(path) {
-        return Ok(Format::Cifar10 { folder });
-    }
-    if folder::lies_in(path)? {
-        return Ok(Format::ClassFolders);
-    }
-    Err(DataError::Unrecognised { path: path.to_owned(), looked_for: LOOKED_FOR, found: listing(&found) })
-}
-
 /// Reads the data set in the folder `path`.
 ///
 /// - IDX: the file names of MNIST, with `-` or `.` before `idx`, plain or `.gz`; class names in
@@ -57,37 +25,40 @@ pub fn recognise(path: &Path) -> Result<Format, DataError> {
 /// - CIFAR-10 binary: `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`, there or in
 ///   `cifar-10-batches-bin`.
 /// - Image folder: `train/<class>/` with `test/<class>/` or `val/<class>/`, or just `<class>/`,
-///   holding PNG or JPEG files. Images are brought to the most frequent size of the training images
+///   holding PNG or JPEG files, which are decoded when they are needed. Images are shown at the most frequent size of the training images
 ///   (of equally frequent ones the smallest), and are RGB as soon as one of them is.
 ///
 /// An IDX set or image folder without a test part gets one set apart; see
 /// [`TestOrigin::SetApart`](super::TestOrigin::SetApart).
 ///
 /// # Errors
-/// Those of [`recognise`]; and when files are missing, damaged or contradict each other.
+/// When the folder cannot be read, no format is recognised (the message lists what was looked for and found), or files
+/// are missing, damaged or contradict each other.
 pub fn open(path: &Path) -> Result<DataSource, DataError> {
-    read(path, None)
+    open_images(Some(path), None, 0)
 }
 
-/// Reads the data set in the folder `path` like [`open`], and brings its images to `size`.
+/// The images in `folder` as [`open`] reads them, or the embedded ones; with a `limit`, about so many of the training
+/// part and as many of the test part, drawn by `seed`: every class gives its share, at least two.
 ///
 /// # Errors
-/// Those of [`open`]; and when the images do not fit into memory.
-pub fn open_at(path: &Path, size: ImageSize) -> Result<DataSource, DataError> {
-    read(path, Some(size))
-}
-
-fn read(path: &Path, size: Option<ImageSize>) -> Result<DataSource, DataError> {
+/// Those of [`open`].
+pub fn open_images(folder: Option<&Path>, limit: Option<usize>, seed: u64) -> Result<DataSource, DataError> {
+    let choose = |labels: &[u32]| limited(labels, limit.unwrap_or(usize::MAX), seed);
+    let Some(path) = folder else { return embedded()?.chosen(&choose) };
+    // Fails for a path that is not a readable folder.
+    let found = folder::names_in(path)?;
     let name = folder_name(path);
-    let resized = |source: DataSource| match size {
-        Some(size) => source.resized(size),
-        None => Ok(source),
-    };
-    match recognise(path)? {
-        Format::Idx => resized(idx::read(path, &name)?),
-        Format::Cifar10 { folder } => resized(cifar::read(&folder, &name)?),
-        Format::ClassFolders => folder::read(path, &name, size),
+    if idx::lies_in(path) {
+        return idx::read(path, &name)?.chosen(&choose);
     }
+    if let Some(folder) = cifar::find(path) {
+        return cifar::read(&folder, &name)?.chosen(&choose);
+    }
+    if folder::lies_in(path)? {
+        return folder::read(path, &name, &choose);
+    }
+    Err(DataError::Unrecognised { path: path.to_owned(), looked_for: LOOKED_FOR, found: listing(&found) })
 }
 
 /// The last component of the resolved path, so that `.` has a name too.
@@ -141,25 +112,24 @@ mod tests {
     }
 
     #[test]
-    fn any_format_can_be_opened_at_another_size() {
+    fn any_format_can_be_brought_to_another_size() {
         let folder = tempdir().unwrap();
         write_cifar(folder.path(), 1);
-        let cifar = Format::Cifar10 { folder: folder.path().to_owned() };
-        assert_eq!(recognise(folder.path()).unwrap(), cifar);
-        let source = open_at(folder.path(), ImageSize::new(16, 8).unwrap()).unwrap();
+        let size = crate::data::ImageSize::new(16, 8).unwrap();
+        let source = open(folder.path()).unwrap().brought_to(size, 3).unwrap();
         let train = source.train();
         assert_eq!((train.height(), train.width(), train.channels()), (16, 8, 3));
-        assert!(train.images().chunks_exact(3).all(|pixel| pixel[..2] == [0, 100]));
+        assert!(train.is_packed());
+        assert!(train.image(4).unwrap().chunks_exact(3).all(|pixel| pixel[..2] == [0, 100]));
     }
 
     #[test]
     fn idx_files_win_over_class_folders() {
         let folder = tempdir().unwrap();
         write(folder.path(), "class/1.png", b"never read");
-        assert_eq!(recognise(folder.path()).unwrap(), Format::ClassFolders);
+        assert!(matches!(open(folder.path()), Err(DataError::ClassTooSmall { .. })));
         write(folder.path(), "train-images-idx3-ubyte", &idx(&[2, 1, 1], &[1, 2]));
         write(folder.path(), "train-labels-idx1-ubyte", &idx(&[2], &[0, 0]));
-        assert_eq!(recognise(folder.path()).unwrap(), Format::Idx);
         assert_eq!(open(folder.path()).unwrap().train().len(), 1);
     }
 }

@@ -2,15 +2,17 @@
 //!
 //! The thread fills batches by itself instead of in the rayon pool: it takes no worker from the
 //! training, and a trial that runs inside the pool can wait for its batches without a deadlock.
-//! Batches are the same, bit for bit, as without prefetching.
+//! Where images must be decoded, it has a few threads of its own to share that out. Batches are the same, bit for bit,
+//! as without prefetching.
 
+use std::num::NonZeroUsize;
 use std::ops::AddAssign;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use serde::Serialize;
 
-use super::batch::{Batch, Batches, Fill};
+use super::batch::{Batch, Batches};
 use super::error::DataError;
 
 /// Batches that may wait to be taken.
@@ -22,7 +24,7 @@ const AHEAD: usize = 2;
 /// it.
 #[derive(Debug)]
 pub struct Prefetch {
-    receiver: Option<Receiver<Batch>>,
+    receiver: Option<Receiver<Result<Batch, DataError>>>,
     thread: Option<JoinHandle<()>>,
     left: usize,
     /// None before the first batch.
@@ -57,11 +59,17 @@ impl Prefetch {
     pub(super) fn start(batches: Batches) -> Result<Self, DataError> {
         let left = batches.len();
         let (sender, receiver) = sync_channel(AHEAD);
+        let decoders = if batches.are_brought() { Some(decoders()?) } else { None };
         let thread = thread::Builder::new()
             .name("batches".to_owned())
             .spawn(move || {
+                let mut batches = if decoders.is_some() { batches } else { batches.filled_alone() };
+                let mut next = || match &decoders {
+                    Some(pool) => pool.install(|| batches.next()),
+                    None => batches.next(),
+                };
                 // Sending fails once the receiver is dropped: nobody wants the rest.
-                for batch in batches.filled(Fill::Serial) {
+                while let Some(batch) = next() {
                     if sender.send(batch).is_err() {
                         break;
                     }
@@ -72,16 +80,28 @@ impl Prefetch {
     }
 }
 
-impl Iterator for Prefetch {
-    type Item = Batch;
+/// Threads to decode with: one for two cores. Training computes on all of them, and decoding a picture takes less time
+/// than a step takes with it; the threads wait as soon as they are ahead.
+fn decoders() -> Result<rayon::ThreadPool, DataError> {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(cores.div_ceil(2))
+        .thread_name(|index| format!("decoder {index}"))
+        .build()
+        .map_err(|error| DataError::Thread { source: std::io::Error::other(error) })
+}
 
-    fn next(&mut self) -> Option<Batch> {
+impl Iterator for Prefetch {
+    type Item = Result<Batch, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
         let receiver = self.receiver.as_ref()?;
         let ready = receiver.try_recv();
         let waited = matches!(ready, Err(TryRecvError::Empty));
         let batch = if waited { receiver.recv().ok() } else { ready.ok() };
         if batch.is_some() {
-            self.left -= 1;
+            // An error ends the epoch before all its batches were made.
+            self.left = self.left.saturating_sub(1);
             self.waits = Some(match self.waits {
                 None => Waits::default(),
                 Some(Waits { batches, waited: before }) => {
@@ -120,15 +140,15 @@ mod tests {
     use super::*;
 
     /// A prefetch of `left` batches out of `receiver`.
-    fn prefetch(receiver: Receiver<Batch>, left: usize) -> Prefetch {
+    fn prefetch(receiver: Receiver<Result<Batch, DataError>>, left: usize) -> Prefetch {
         Prefetch { receiver: Some(receiver), thread: None, left, waits: None }
     }
 
     #[test]
     fn batches_that_lie_ready_and_the_end_are_not_waited_for() {
         let (sender, receiver) = sync_channel(2);
-        sender.send(Batch::default()).unwrap();
-        sender.send(Batch::default()).unwrap();
+        sender.send(Ok(Batch::default())).unwrap();
+        sender.send(Ok(Batch::default())).unwrap();
         drop(sender);
         let mut prefetch = prefetch(receiver, 2);
         assert_eq!(prefetch.by_ref().count(), 2);
@@ -144,7 +164,7 @@ mod tests {
             let sending = thread::spawn(move || {
                 for _ in 0..2 {
                     thread::sleep(Duration::from_millis(20));
-                    sender.send(Batch::default()).unwrap();
+                    sender.send(Ok(Batch::default())).unwrap();
                 }
             });
             assert!(prefetch.next().is_some());

@@ -2,9 +2,7 @@
 
 use image::imageops::{FilterType, resize};
 use image::{ImageBuffer, Luma, LumaA, Pixel, Rgb, Rgba};
-use rayon::prelude::*;
 
-use super::dataset::Dataset;
 use super::error::DataError;
 
 /// Rows and columns of an image; both are in `1..=16384`.
@@ -102,51 +100,4 @@ fn resize_as<P: Pixel<Subpixel = u8> + 'static>(
     }
     output.copy_from_slice(&resized);
     Ok(())
-}
-
-/// The pixels of all images of `dataset` at another size, `[n, h, w, c]`.
-pub(super) fn resize_all(dataset: &Dataset, to: ImageSize) -> Result<Vec<u8>, DataError> {
-    let channels = dataset.channels();
-    let mut images = zeroed_images(dataset.name(), dataset.len(), to, channels)?;
-    fill_images(&mut images, to.pixels() * channels, |index, output| {
-        resize_into(dataset.image(index), dataset.size(), output, to, channels)
-            .map_err(|problem| DataError::Inconsistent { name: dataset.name().to_owned(), problem })
-    })?;
-    Ok(images)
-}
-
-/// Room for `count` images, `[n, h, w, c]`.
-pub(super) fn zeroed_images(
-    name: &str,
-    count: usize,
-    size: ImageSize,
-    channels: usize,
-) -> Result<Vec<u8>, DataError> {
-    let too_large = || DataError::TooLarge {
-        name: name.to_owned(),
-        images: count,
-        height: size.height(),
-        width: size.width(),
-        channels,
-    };
-    let len = count.checked_mul(size.pixels() * channels).ok_or_else(too_large)?;
-    let mut images = Vec::new();
-    images.try_reserve_exact(len).map_err(|_| too_large())?;
-    images.resize(len, 0);
-    Ok(images)
-}
-
-/// Fills every image in parallel; of several errors the one of the first image is returned, so
-/// that the message does not depend on the threads.
-pub(super) fn fill_images(
-    images: &mut [u8],
-    image_len: usize,
-    fill: impl Fn(usize, &mut [u8]) -> Result<(), DataError> + Sync,
-) -> Result<(), DataError> {
-    images
-        .par_chunks_mut(image_len)
-        .enumerate()
-        .filter_map(|(index, output)| fill(index, output).err().map(|error| (index, error)))
-        .min_by_key(|&(index, _)| index)
-        .map_or(Ok(()), |(_, error)| Err(error))
 }

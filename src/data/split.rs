@@ -46,6 +46,33 @@ pub fn holdout(labels: &[u32], fraction: f64, seed: u64) -> Result<Split, DataEr
     Ok(split)
 }
 
+/// About `limit` images, chosen with `seed`: every class gives its share of them, rounded down (what that leaves goes to
+/// the largest remainders, of equal ones to the lower label), but at least two images, or all where it has fewer: one
+/// to train on and one to hold out. So there are more than `limit` where it is below twice the number of classes.
+///
+/// Ascending indices; all where there are no more than `limit`.
+pub(super) fn limited(labels: &[u32], limit: usize, seed: u64) -> Vec<usize> {
+    let total = labels.len();
+    if total <= limit {
+        return (0..total).collect();
+    }
+    let classes = members_by_class(labels);
+    let mut quotas: Vec<usize> = classes.values().map(|members| limit * members.len() / total).collect();
+    let mut by_remainder: Vec<(usize, usize)> =
+        classes.values().map(|members| limit * members.len() % total).enumerate().collect();
+    by_remainder.sort_by_key(|&(class, remainder)| (std::cmp::Reverse(remainder), class));
+    let left = limit - quotas.iter().sum::<usize>();
+    by_remainder.iter().take(left).for_each(|&(class, _)| quotas[class] += 1);
+    let mut chosen = Vec::new();
+    for ((label, mut members), quota) in classes.into_iter().zip(quotas) {
+        members.shuffle(&mut seed::rng(seed, "data/limit", u64::from(label)));
+        let count = quota.max(2).min(members.len());
+        chosen.extend_from_slice(&members[..count]);
+    }
+    chosen.sort_unstable();
+    chosen
+}
+
 /// Number of images held out of a class with `count >= 2` images.
 fn held_out(count: usize, fraction: f64) -> usize {
     #[expect(
@@ -97,6 +124,37 @@ mod tests {
             }
             prop_assert_eq!(holdout(&labels, fraction, seed).unwrap(), split);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_limit_is_stratified_and_leaves_two_of_each_class(
+            labels in prop::collection::vec(0u32..6, 1..200),
+            limit in 1usize..250,
+            seed: u64,
+        ) {
+            let chosen = limited(&labels, limit, seed);
+            prop_assert!(chosen.is_sorted_by(|a, b| a < b) && chosen.iter().all(|&i| i < labels.len()));
+            prop_assert!(chosen.len() >= limit.min(labels.len()));
+            let classes = members_by_class(&labels);
+            prop_assert!(chosen.len() <= limit.min(labels.len()).max(0) + 2 * classes.len());
+            for (label, members) in classes {
+                let kept = chosen.iter().filter(|&&i| labels[i] == label).count();
+                let share = limit as f64 * members.len() as f64 / labels.len() as f64;
+                prop_assert!(kept >= members.len().min(2));
+                prop_assert!(kept <= 2 || kept == members.len() || (kept as f64 - share).abs() < 1.0);
+            }
+            prop_assert_eq!(limited(&labels, limit, seed), chosen);
+        }
+    }
+
+    #[test]
+    fn the_seed_decides_which_images_a_limit_leaves() {
+        let labels: Vec<u32> = (0..1000).map(|i| i % 10).collect();
+        let of = |seed| limited(&labels, 100, seed);
+        assert_eq!(of(1).len(), 100);
+        assert_ne!(of(1), of(2));
+        assert!(of(1)[0] < 100 && of(1)[99] >= 900, "not simply the first or last ones");
     }
 
     #[test]

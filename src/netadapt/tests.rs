@@ -61,7 +61,7 @@ fn forced_to_zero(graph: &LayerGraph, groups: &ChannelGroups, values: &Values, k
 fn logits(graph: &LayerGraph, values: &Values, images: &[f32]) -> Vec<f32> {
     let network = Network::with_values(graph.clone(), values).expect("its own shapes");
     let mut engine = Engine::new(&network, 2).expect("memory");
-    engine.forward(images, Mode::Evaluate).expect("its own images").to_vec()
+    engine.forward(images, engine.shape(2), Mode::Evaluate).expect("its own images").to_vec()
 }
 
 fn images(graph: &LayerGraph) -> Vec<f32> {

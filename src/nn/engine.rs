@@ -53,12 +53,19 @@ impl Engine {
         Self { recompute, ..self }
     }
 
-    /// Logits `[n, classes]` of images `[n, h, w, c]`.
+    /// The shape `[n, h, w, c]` of `images` images that the network takes.
+    pub fn shape(&self, images: usize) -> [usize; 4] {
+        let image = self.network.graph().image();
+        [images, image.height as usize, image.width as usize, image.channels as usize]
+    }
+
+    /// Logits `[n, classes]` of images of `shape`, `[n, h, w, c]`.
     ///
     /// # Errors
-    /// If the images are not a whole number of images of the network's shape, or more than the batch.
-    pub fn forward(&mut self, images: &[f32], mode: Mode) -> Result<&[f32]> {
-        self.check(images)?;
+    /// If the images do not have the network's shape, are more than the batch or none, or are not as many values as
+    /// their shape says.
+    pub fn forward(&mut self, images: &[f32], shape: [usize; 4], mode: Mode) -> Result<&[f32]> {
+        self.check(images, shape)?;
         let (purpose, normalise, dropout) = match mode {
             Mode::Train { seed, step } => (Purpose::Train, Normalise::Batch, Some((seed, step))),
             Mode::Calibrate { .. } => (Purpose::Infer, Normalise::Batch, None),
@@ -80,7 +87,7 @@ impl Engine {
             }
         };
         tensors::with_all_values(&self.tensors, |parameters| {
-            plan.forward(images, parameters, normalise, dropout);
+            plan.forward(images, shape[0], parameters, normalise, dropout);
             Ok(())
         })?;
         for statistics in plan.batch_statistics() {
@@ -127,15 +134,19 @@ impl Engine {
         [&self.training, &self.inference].into_iter().flatten().map(Plan::bytes).sum()
     }
 
-    fn check(&self, images: &[f32]) -> Result<()> {
-        let shape = self.network.graph().image();
-        let image = shape.pixels() as usize * shape.channels as usize;
-        let count = images.len() / image.max(1);
-        if images.len() != count * image || count == 0 || count > self.batch {
+    fn check(&self, images: &[f32], shape: [usize; 4]) -> Result<()> {
+        let [count, height, width, channels] = shape;
+        if shape != self.shape(count) || !(1..=self.batch).contains(&count) {
             candle_core::bail!(
-                "{} values are not one to {} images of {shape}: the network takes no others",
-                images.len(),
+                "the network takes images of {}, 1 to {} at a time, but was given {count} of {height}x{width}x{channels}",
+                self.network.graph().image(),
                 self.batch
+            )
+        }
+        if images.len() != shape.iter().product::<usize>() {
+            candle_core::bail!(
+                "{} values are not {count} images of {height}x{width}x{channels}",
+                images.len()
             )
         }
         Ok(())

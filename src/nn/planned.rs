@@ -70,10 +70,11 @@ impl CustomOp1 for Op {
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
         let mut work = lock(&self.engine)?;
+        let (images, height, width, channels) = self.images.dims4()?;
+        let shape = [images, height, width, channels];
         let logits = tensors::with_values(&self.images, |images| {
-            work.engine.forward(images, self.mode).map(<[f32]>::to_vec)
+            work.engine.forward(images, shape, self.mode).map(<[f32]>::to_vec)
         })?;
-        let images = self.images.dim(0)?;
         let classes = logits.len() / images;
         tensors::output(logits, (images, classes))
     }

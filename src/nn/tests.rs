@@ -214,7 +214,7 @@ fn compare_planned(spec: &NetworkSpec, count: usize, recompute: Recompute) {
     let nudges = nudges(&gradients, &pixels, |pixels| by_tape(&fresh(), pixels, count, mode, &dlogits));
 
     let mut engine = Engine::new(&planned, count + 1).expect("memory").recompute(recompute);
-    let found = engine.forward(&pixels, mode).expect("forward");
+    let found = engine.forward(&pixels, engine.shape(count), mode).expect("forward");
     assert!(distance(found, &logits[0], 0.0) < 1e-4, "logits");
     engine.backward(&dlogits).expect("backward");
     assert_eq!(engine.gradients().count(), gradients.len());
@@ -235,7 +235,7 @@ fn compare_planned(spec: &NetworkSpec, count: usize, recompute: Recompute) {
     let shape = (count, shape.height as usize, shape.width as usize, shape.channels as usize);
     let images = Tensor::from_slice(&pixels, shape, &Device::Cpu).expect("memory");
     let expected = flat(&plain.forward(&images, Mode::Evaluate).expect("forward"));
-    let found = engine.forward(&pixels, Mode::Evaluate).expect("forward");
+    let found = engine.forward(&pixels, engine.shape(count), Mode::Evaluate).expect("forward");
     assert!(distance(found, &expected, 0.0) < 1e-4, "evaluation");
 }
 
@@ -298,7 +298,7 @@ fn planned_gradients_are_the_same_for_any_number_of_threads_and_batch_size() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         pool.install(|| {
             let mut engine = Engine::new(&network(&spec, 3), room).expect("memory");
-            engine.forward(&pixels, Mode::Train { seed: 1, step: 0 }).expect("forward");
+            engine.forward(&pixels, engine.shape(9), Mode::Train { seed: 1, step: 0 }).expect("forward");
             engine.backward(&pattern(9 * 7, 2)).expect("backward");
             engine.gradients().flatten().map(|v| v.to_bits()).collect::<Vec<_>>()
         })
@@ -334,9 +334,19 @@ fn a_planned_network_is_an_operation_of_the_tape() {
 #[test]
 fn an_engine_refuses_what_is_not_its_images() {
     let mut engine = Engine::new(&network(&small("mobilenet_v2"), 1), 2).expect("memory");
-    for len in [0, 100, 3 * 32 * 32 * 3] {
-        let error = engine.forward(&vec![0.0; len], Mode::Evaluate).expect_err("refused").to_string();
-        assert!(error.contains("one to 2 images"), "{error}");
+    for shape in
+        [[0, 32, 32, 3], [3, 32, 32, 3], [1, 32, 32, 1], [1, 64, 16, 3], [2, 16, 32, 3], [1, 1, 1, 3]]
+    {
+        let values = vec![0.0; shape.iter().product()];
+        let error = engine.forward(&values, shape, Mode::Evaluate).expect_err("refused").to_string();
+        let [n, h, w, c] = shape;
+        let expected = format!(
+            "the network takes images of 32x32x3, 1 to 2 at a time, but was given {n} of {h}x{w}x{c}"
+        );
+        assert!(error.contains(&expected), "{error}");
     }
+    // As many values as other images have.
+    let error = engine.forward(&[0.0; 2 * 32 * 32 * 3], [1, 32, 32, 3], Mode::Evaluate).expect_err("refused");
+    assert!(error.to_string().contains("6144 values are not 1 images of 32x32x3"), "{error}");
     assert!(engine.backward(&[0.0; 14]).is_err());
 }

@@ -135,22 +135,22 @@ impl Plan {
         self.arena.size() * size_of::<f32>()
     }
 
-    /// Logits `[n, classes]` of images `[n, h, w, c]`. `dropout` is the seed and step that masks are drawn from.
+    /// Logits `[n, classes]` of `count` images `[n, h, w, c]`. `dropout` is the seed and step that masks are drawn from.
     ///
     /// # Panics
-    /// When the images are not a whole number of images, one to [`Self::batch`], or the parameters are not those of
-    /// the network.
+    /// When the images are not `count` images of the network's shape, one to [`Self::batch`], or the parameters are not
+    /// those of the network.
     pub fn forward(
         &mut self,
         images: &[f32],
+        count: usize,
         parameters: &[&[f32]],
         normalise: Normalise,
         dropout: Option<(u64, u64)>,
     ) -> &[f32] {
-        let image = self.features[0].image();
-        self.images = images.len() / image;
-        assert!(images.len().is_multiple_of(image), "a whole number of images");
-        assert!((1..=self.batch).contains(&self.images), "one to {} images", self.batch);
+        assert!((1..=self.batch).contains(&count), "one to {} images", self.batch);
+        assert_eq!(images.len(), count * self.features[0].image(), "{count} images of the network's shape");
+        self.images = count;
         self.dropout = dropout;
         let training = self.purpose == Purpose::Train;
         let batch_statistics = normalise == Normalise::Batch;

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 
-use super::images::TrainingImages;
+use super::images::Images;
 use crate::graph::LayerGraph;
 use crate::nn::Network;
 use crate::outcome::Outcome;
@@ -21,15 +21,18 @@ pub struct Fidelity {
 
 /// Says how good networks are. Equal arguments give equal outcomes, on any number of threads.
 pub trait Evaluator: Sync {
-    /// The outcome for a network at a fidelity; none if it was told to stop.
-    fn evaluate(&self, network: &NetworkSpec, fidelity: Fidelity, seed: u64) -> Option<Outcome>;
+    /// The outcome for a network at a fidelity.
+    ///
+    /// # Errors
+    /// What ends the run and not this evaluation alone: it was told to stop, or the images cannot be read.
+    fn evaluate(&self, network: &NetworkSpec, fidelity: Fidelity, seed: u64) -> Result<Outcome, TrainError>;
 }
 
 /// Trains a network by a recipe on the part of the images that is not held out, and scores it on the part that is.
 #[derive(Debug, Clone, Copy)]
 pub struct ShortTraining<'a> {
     /// The images, with a part held out.
-    pub images: &'a TrainingImages,
+    pub images: &'a Images,
     /// The recipe; the fidelity says for how many epochs.
     pub recipe: &'a Recipe,
     /// Ends an evaluation soon after it is set.
@@ -37,11 +40,11 @@ pub struct ShortTraining<'a> {
 }
 
 impl Evaluator for ShortTraining<'_> {
-    fn evaluate(&self, network: &NetworkSpec, fidelity: Fidelity, seed: u64) -> Option<Outcome> {
+    fn evaluate(&self, network: &NetworkSpec, fidelity: Fidelity, seed: u64) -> Result<Outcome, TrainError> {
         match self.score(network, fidelity, seed) {
-            Ok(score) => Some(Outcome::from_accuracy(score.accuracy())),
-            Err(TrainError::Interrupted) => None,
-            Err(error) => Some(Outcome::failed(error.to_string())),
+            Ok(score) => Ok(Outcome::from_accuracy(score.accuracy())),
+            Err(error) if error.ends_the_run() => Err(error),
+            Err(error) => Ok(Outcome::failed(error.to_string())),
         }
     }
 }

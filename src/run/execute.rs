@@ -16,6 +16,7 @@ use super::evaluate::Fidelity;
 use super::folder::RESULTS;
 use super::threads;
 use crate::outcome::Outcome;
+use crate::train::TrainError;
 
 /// An evaluation as data: all that a process needs to run it beside the run folder that it belongs to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,8 +60,8 @@ pub struct JobResult {
 
 /// What runs jobs: the threads of this process, or processes elsewhere.
 pub trait Executor: Sync {
-    /// Runs all jobs and delivers their outcomes in the order of the jobs until `deliver` breaks; none for a job that
-    /// was told to stop. `evaluate` runs a job in this process; an executor whose processes read the jobs from the run
+    /// Runs all jobs and delivers their outcomes in the order of the jobs until `deliver` breaks; an error is what
+    /// ends the run. `evaluate` runs a job in this process; an executor whose processes read the jobs from the run
     /// folder does without.
     ///
     /// # Errors
@@ -68,8 +69,8 @@ pub trait Executor: Sync {
     fn execute(
         &self,
         jobs: &[Job],
-        evaluate: &(dyn Fn(&Job) -> Option<Outcome> + Sync),
-        deliver: &mut dyn FnMut(usize, Option<Outcome>) -> ControlFlow<()>,
+        evaluate: &(dyn Fn(&Job) -> Result<Outcome, TrainError> + Sync),
+        deliver: &mut dyn FnMut(usize, Result<Outcome, TrainError>) -> ControlFlow<()>,
     ) -> std::io::Result<()>;
 }
 
@@ -84,14 +85,14 @@ impl Executor for Threads {
     fn execute(
         &self,
         jobs: &[Job],
-        evaluate: &(dyn Fn(&Job) -> Option<Outcome> + Sync),
-        deliver: &mut dyn FnMut(usize, Option<Outcome>) -> ControlFlow<()>,
+        evaluate: &(dyn Fn(&Job) -> Result<Outcome, TrainError> + Sync),
+        deliver: &mut dyn FnMut(usize, Result<Outcome, TrainError>) -> ControlFlow<()>,
     ) -> std::io::Result<()> {
         run_in_order(
             self.jobs,
             jobs,
             |_, job| evaluate(job),
-            |index, result| deliver(index, result.unwrap_or_else(|panic| Some(Outcome::failed(panic)))),
+            |index, result| deliver(index, result.unwrap_or_else(|panic| Ok(Outcome::failed(panic)))),
         )
     }
 }
@@ -201,8 +202,8 @@ mod tests {
             .collect();
         let evaluate = |job: &Job| match job.trial {
             2 => panic!("no room for trial {}", job.trial),
-            3 => None,
-            trial => Some(Outcome::from_accuracy(trial as f64 / 10.0)),
+            3 => Err(TrainError::Interrupted),
+            trial => Ok(Outcome::from_accuracy(trial as f64 / 10.0)),
         };
         let mut outcomes = Vec::new();
         Threads { jobs: 2 }
@@ -211,9 +212,9 @@ mod tests {
                 ControlFlow::Continue(())
             })
             .expect("threads");
-        let failed = outcomes[2].as_ref().and_then(Outcome::failure).expect("a failed trial");
+        let failed = outcomes[2].as_ref().ok().and_then(Outcome::failure).expect("a failed trial");
         assert_eq!(failed, "the program panicked: no room for trial 2");
-        assert_eq!(outcomes[3], None);
+        assert!(matches!(outcomes[3], Err(TrainError::Interrupted)));
         assert_eq!(outcomes.iter().flatten().filter_map(Outcome::accuracy).count(), 4);
     }
 }

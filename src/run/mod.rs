@@ -24,7 +24,7 @@ pub use evaluate::{Evaluator, Fidelity, ShortTraining};
 pub use events::{Event, Events, Glance, JsonLines, Observer, RunKind, Silent};
 pub use execute::{Executor, Job, JobResult, Threads};
 pub use folder::{FolderError, RunFolder, RunReader};
-pub use images::{Misfit, TrainingImages, open_images};
+pub use images::{Images, Misfit, check_fit};
 pub use inputs::{Inputs, file_name, short_hash};
 pub use model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard, ProxyOf};
 pub use proxy::{describe as describe_proxy, proxy_network};

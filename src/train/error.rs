@@ -39,12 +39,34 @@ pub enum TrainError {
     /// The images have classes that the network has not.
     #[error(transparent)]
     Label(#[from] LabelOutOfRange),
+    /// The network has other classes than the images.
+    #[error("the network has {network} classes, and the images have {images}")]
+    Classes {
+        /// Classes of the network.
+        network: usize,
+        /// Classes of the images.
+        images: usize,
+    },
     /// The network and the images do not fit, or memory ran out.
     #[error(transparent)]
     Compute(#[from] candle_core::Error),
 }
 
 impl TrainError {
+    /// Whether `logits` are those of `count` images, one for each of the `classes` that the images have.
+    pub(super) fn check_classes(logits: &[f32], count: usize, classes: usize) -> Result<(), Self> {
+        match logits.len() / count.max(1) {
+            network if network == classes => Ok(()),
+            network => Err(Self::Classes { network, images: classes }),
+        }
+    }
+
+    /// Whether this says nothing about the network: told to stop, or an image could not be read. The run ends, and goes on
+    /// there with the same command.
+    pub fn ends_the_run(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Data(_))
+    }
+
     /// The epoch, from 1, in which training diverged, if that is what happened.
     pub fn diverged_in(&self) -> Option<u32> {
         match self {

@@ -45,9 +45,7 @@ impl Evaluation {
 /// # Errors
 /// If interrupted, or the images do not fit the network.
 pub fn evaluate(network: &Network, loader: &Loader, control: &Control<'_>) -> Result<Evaluation, TrainError> {
-    // The first batch is the largest.
-    let batch = loader.evaluation().next().map_or(1, |batch| batch.len());
-    evaluate_with(&mut Engine::new(network, batch)?, loader, control)
+    evaluate_with(&mut Engine::new(network, loader.largest_batch())?, loader, control)
 }
 
 /// As [`evaluate`], with an engine that takes the loader's batches.
@@ -61,9 +59,10 @@ pub(super) fn evaluate_with(
     let mut predictions = Vec::with_capacity(loader.images());
     let mut loss_sum = 0.0;
     let (mut batches, mut batch) = (loader.evaluation(), Batch::default());
-    while batches.next_into(&mut batch) {
+    while batches.next_into(&mut batch)? {
         control.check()?;
-        let logits = engine.forward(&batch.pixels, Mode::Evaluate)?;
+        let logits = engine.forward(&batch.pixels, batch.shape, Mode::Evaluate)?;
+        TrainError::check_classes(logits, batch.len(), classes)?;
         loss_sum += batch.len() as f64 * loss(logits, Targets::hard(&batch.labels), classes)?;
         for (logits, &label) in logits.chunks_exact(classes).zip(&batch.labels) {
             let predicted = most_likely(logits);

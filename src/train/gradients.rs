@@ -33,7 +33,9 @@ pub fn mean_gradients(
     let epoch = images.evaluation().take(usize::try_from(batches).unwrap_or(usize::MAX));
     for (step, batch) in (0u64..).zip(epoch) {
         control.check()?;
-        let logits = engine.forward(&batch.pixels, Mode::Train { seed: 0, step })?;
+        let batch = batch?;
+        let logits = engine.forward(&batch.pixels, batch.shape, Mode::Train { seed: 0, step })?;
+        TrainError::check_classes(logits, batch.len(), classes)?;
         dlogits.resize(logits.len(), 0.0);
         loss_and_gradient(logits, Targets::hard(&batch.labels), classes, &mut dlogits)?;
         engine.backward(&dlogits)?;

@@ -38,10 +38,11 @@ impl Objective {
     /// # Errors
     /// If the batch does not fit the network or the teacher.
     pub(super) fn compute(&mut self, logits: &[f32], batch: &Batch) -> Result<(f64, Score), TrainError> {
+        TrainError::check_classes(logits, batch.len(), self.classes)?;
         let teacher = match &mut self.teacher {
             None => None,
             Some((engine, Distillation { temperature, weight })) => Some(Teacher {
-                logits: engine.forward(&batch.pixels, Mode::Evaluate)?,
+                logits: engine.forward(&batch.pixels, batch.shape, Mode::Evaluate)?,
                 temperature: *temperature as f32,
                 weight: *weight as f32,
             }),

@@ -25,7 +25,8 @@ pub(super) fn recalibrate(
     let one_more_epoch = loader.training(unmixed, seed, u64::from(recipe.epochs));
     for (batches, batch) in (0u64..).zip(one_more_epoch.take(recipe.recalibrate as usize)) {
         control.check()?;
-        engine.forward(&batch.pixels, Mode::Calibrate { batches })?;
+        let batch = batch?;
+        engine.forward(&batch.pixels, batch.shape, Mode::Calibrate { batches })?;
     }
     Ok(())
 }

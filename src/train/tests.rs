@@ -203,11 +203,12 @@ fn mixed_images_are_learnt_with_both_labels_in_their_shares() {
     let (images, augment) = (loader(64), mixing(1.0));
     let recipe = Recipe { batch: WHOLE, label_smoothing: 0.0, augment, ..recipe(SGD, 0.05) };
     for seed in 0..4 {
-        let batch = images.training(augment, seed, 0).next().expect("a batch");
+        let batch = images.training(augment, seed, 0).next().expect("a batch").expect("in memory");
         let mixed = batch.mixed.as_ref().expect("mixed");
         let untrained = network();
         let mut engine = Engine::new(&untrained, 64).expect("memory");
-        let logits = engine.forward(&batch.pixels, Mode::Train { seed, step: 0 }).expect("fits").to_vec();
+        let logits =
+            engine.forward(&batch.pixels, batch.shape, Mode::Train { seed, step: 0 }).expect("fits").to_vec();
         let loss_of = |labels: &[u32]| loss(&logits, Targets::hard(labels), 2).expect("classes");
         let (own, share) = (loss_of(&batch.labels), f64::from(mixed.share));
         let expected = share * own + (1.0 - share) * loss_of(&mixed.labels);

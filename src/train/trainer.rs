@@ -78,6 +78,7 @@ impl<'a> Trainer<'a> {
         let mut batches = batches.prefetch()?;
         for (index, batch) in (0u64..).zip(&mut batches) {
             control.check()?;
+            let batch = batch?;
             let (loss, score) = self.step(&batch, first + index, steps)?;
             if !loss.is_finite() {
                 return Err(TrainError::Diverged { loss, epoch, step: index + 1 });
@@ -113,7 +114,7 @@ impl<'a> Trainer<'a> {
             let batches = self.images.training(self.recipe.augment, self.seed, epoch).starting_at(first);
             for batch in batches.take((steps.end - next) as usize) {
                 control.check()?;
-                let (loss, _) = self.step(&batch, next, per_epoch)?;
+                let (loss, _) = self.step(&batch?, next, per_epoch)?;
                 if !loss.is_finite() {
                     return Err(TrainError::Diverged {
                         loss,
@@ -129,7 +130,8 @@ impl<'a> Trainer<'a> {
 
     /// One step, counted from 0: loss and score of its batch. Where the loss is no number, the weights are left alone.
     fn step(&mut self, batch: &Batch, step: u64, steps_per_epoch: u64) -> Result<(f64, Score), TrainError> {
-        let logits = self.engine.forward(&batch.pixels, Mode::Train { seed: self.seed, step })?;
+        let logits =
+            self.engine.forward(&batch.pixels, batch.shape, Mode::Train { seed: self.seed, step })?;
         let (loss, score) = self.objective.compute(logits, batch)?;
         if loss.is_finite() {
             self.engine.backward(self.objective.dlogits())?;

@@ -15,7 +15,7 @@ pub(super) use texts::result_text;
 use super::exit::finish;
 use super::values::share;
 use super::words::one_of;
-use super::{BudgetArgs, Exit, NetworkArgs, RunArgs, WeightsArgs};
+use super::{BudgetArgs, Exit, ImageArgs, NetworkArgs, RunArgs, WeightsArgs};
 use crate::cost::BudgetError;
 use crate::netadapt::{Importance, Rule, Step};
 use crate::run::netadapt::FinalTraining;
@@ -52,11 +52,8 @@ pub struct NetadaptArgs {
     target: Vec<String>,
     #[command(flatten)]
     start: WeightsArgs,
-    /// A folder of images: IDX (MNIST), CIFAR-10 binary, or one folder a class,
-    /// whose images are brought to the network's resolution
-    /// [default: 12,000 images of Fashion-MNIST inside the program]
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    images: ImageArgs,
     /// Which proposal wins an iteration
     #[arg(long, value_name = "R", default_value = "slope", value_parser = one_of([
         (Rule::Accuracy, "Highest accuracy after the short training (Yang et al. 2018)"),

@@ -18,7 +18,7 @@ use crate::netadapt::{NetworkProblem, Problem};
 use crate::run::netadapt::{
     NETWORK, NetadaptOptions, NetadaptProgress, NetadaptRun, NetadaptRunError, TRAINED_NETWORK,
 };
-use crate::run::{Inputs, Tables, TrainingImages, cores, open_images, proxy_network, short_hash};
+use crate::run::{Images, Inputs, Tables, check_fit, cores, proxy_network, short_hash};
 use crate::spec::NetworkSpec;
 use crate::train::{Decay, Distillation, Recipe, Schedule};
 
@@ -40,8 +40,9 @@ pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
     let (Tables { targets, others }, tables_read) = read_tables(&args.target, &budgets)?;
     let meters = Meter::of_budgets(&budgets, &targets, &others, args.costs.confidence, false)?;
     let costed = args.change.load(&args.network)?;
-    let source = open_images(args.data.as_deref(), costed.resolution).into_diagnostic()?;
-    let trained = trained_form(&costed, &source);
+    let source = args.images.open(args.run.seed)?;
+    let side = source.side_for(costed.resolution);
+    let trained = trained_form(&costed, &source, side);
     let start = args.start.load(&trained, args.run.seed)?;
     let (costed, trained) = match &start {
         Some(start) => in_their_conventions(costed, start)?,
@@ -52,10 +53,11 @@ pub(super) fn run(args: &NetadaptArgs) -> Result<Exit, Report> {
         return Ok(Exit::Done);
     }
     let options = options(args, budgets, &problem, start.as_ref(), &source)?;
-    let inputs = inputs(tables_read, &problem, start.as_ref(), &source);
+    check_fit(&source, side, problem.trained(), None)?;
+    let inputs = inputs(tables_read, &problem, start.as_ref(), &source)?;
     let images =
-        TrainingImages::new(source, Some(options.validation_share), options.seed).into_diagnostic()?;
-    images.check_fit(problem.trained(), None)?;
+        Images::new(source, side, Some(options.validation_share), None, options.seed).into_diagnostic()?;
+    images.load().into_diagnostic()?;
     adapt(args, &options, &inputs, &problem, start.as_ref(), &images)
 }
 
@@ -102,7 +104,7 @@ fn adapt(
     inputs: &Inputs,
     problem: &NetworkProblem<'_>,
     start: Option<&Start>,
-    images: &TrainingImages,
+    images: &Images,
 ) -> Result<Exit, Report> {
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(options));
     let stop = stop_on_ctrl_c()?;
@@ -154,9 +156,8 @@ fn in_their_conventions(costed: NetworkSpec, start: &Start) -> Result<(NetworkSp
 }
 
 /// The network of the same blocks that takes the images at hand.
-fn trained_form(costed: &NetworkSpec, source: &DataSource) -> NetworkSpec {
+fn trained_form(costed: &NetworkSpec, source: &DataSource, side: u32) -> NetworkSpec {
     let data = source.train();
-    let side = data.height().max(data.width()) as u32;
     let (channels, classes) = (data.channels() as u32, data.classes() as u32);
     if (costed.resolution, costed.input_channels, costed.classes) == (side, channels, classes) {
         return costed.clone();
@@ -172,7 +173,6 @@ fn options(
     source: &DataSource,
 ) -> Result<NetadaptOptions, Report> {
     let (recipe, _) = read_recipe(&args.recipe, None)?;
-    let shown = |path: &PathBuf| path.display().to_string();
     let distill = args.distill.then(|| recipe.distill.unwrap_or(DISTILLATION));
     Ok(NetadaptOptions {
         network: args.network.clone(),
@@ -181,7 +181,8 @@ fn options(
         target: args.target.clone(),
         budget,
         confidence: args.costs.confidence,
-        data: args.data.as_ref().map_or_else(|| source.train().name().to_owned(), shown),
+        data: args.images.name(source),
+        limit_images: args.images.limit(),
         weights: start.map(|start| start.file.clone()),
         weights_of: start.map(|start| start.imported.origin),
         rule: args.rule,
@@ -215,7 +216,7 @@ fn short_recipe(recipe: &Recipe) -> Recipe {
             learning_rate,
             warmup_epochs: 0.0,
         },
-        augment: Augment { mixup: None, rand_augment: None, ..recipe.augment },
+        augment: Augment { mixup: None, rand_augment: None, resized_crop: None, ..recipe.augment },
         ..recipe.clone()
     }
 }
@@ -225,15 +226,16 @@ fn inputs(
     problem: &NetworkProblem<'_>,
     start: Option<&Start>,
     source: &DataSource,
-) -> Inputs {
+) -> Result<Inputs, Report> {
+    let fingerprint = source.fingerprint().into_diagnostic()?;
     let inputs = tables
         .with_copy(NETWORK, "network.toml", problem.costed().to_toml().as_bytes())
         .with_copy(TRAINED_NETWORK, "trained.toml", problem.trained().to_toml().as_bytes())
-        .with("images", source.fingerprint().as_bytes());
-    match start {
+        .with("images", fingerprint.as_bytes());
+    Ok(match start {
         Some(start) => start.add_to(inputs),
         None => inputs,
-    }
+    })
 }
 
 /// `results/netadapt-mobilenet_v3_small-15ms-s0-1a2b3c4d`: the same options give the same folder.

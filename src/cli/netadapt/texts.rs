@@ -7,7 +7,7 @@ use crate::cost::Meter;
 use crate::graph::LayerGraph;
 use crate::netadapt::{CONFIDENCE, NetworkProblem, Problem};
 use crate::run::netadapt::{NetadaptOptions, NetadaptRunError, NetadaptView};
-use crate::run::{TrainingImages, describe_proxy};
+use crate::run::{Images, describe_proxy};
 
 pub(super) fn warnings(problem: &NetworkProblem<'_>, options: &NetadaptOptions) -> Vec<String> {
     let unmeasured = problem.unmeasured_levels();
@@ -31,7 +31,7 @@ pub(super) fn summary(
     options: &NetadaptOptions,
     problem: &NetworkProblem<'_>,
     start: Option<&Start>,
-    images: &TrainingImages,
+    images: &Images,
 ) -> Vec<String> {
     let (trained_on, held_out, tested) = images.counts();
     let cost = LayerGraph::lower(problem.costed()).cost();

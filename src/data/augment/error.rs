@@ -25,4 +25,20 @@ pub enum AugmentError {
         /// Both parameters of the Beta distribution.
         alpha: f64,
     },
+    /// The areas of random crops are out of range.
+    #[error(
+        "resized_crop.area is {area:?}, but must be two shares of the picture, above 0, at most 1, from the smaller to the larger"
+    )]
+    CropArea {
+        /// Smallest and largest share.
+        area: [f64; 2],
+    },
+    /// The aspect ratios of random crops are out of range.
+    #[error(
+        "resized_crop.ratio is {ratio:?}, but must be two ratios of width to height from 0.01 to 100, from the smaller to the larger"
+    )]
+    CropRatio {
+        /// Smallest and largest ratio.
+        ratio: [f64; 2],
+    },
 }

@@ -1,6 +1,7 @@
 //! Augmentation of small training images: what may be asked for, and one epoch of it.
 //!
-//! An image passes through [`RandAugment`] as bytes, is cropped and flipped while it is normalised (He et al. 2016,
+//! A random part of the original may be shown instead of the whole ([`ResizedCrop`]). An image passes through
+//! [`RandAugment`] as bytes, is cropped and flipped while it is normalised (He et al. 2016,
 //! section 4.2), loses a square to cutout, and is at last mixed with another image of its batch ([`Mixup`]): the order of
 //! the published CIFAR pipelines.
 //!
@@ -12,6 +13,7 @@ mod cutout;
 mod error;
 mod mixup;
 mod rand_augment;
+mod resized_crop;
 mod stream;
 
 use schemars::JsonSchema;
@@ -20,14 +22,17 @@ use serde::{Deserialize, Serialize};
 pub use error::AugmentError;
 pub use mixup::{Mixed, Mixup};
 pub use rand_augment::RandAugment;
+pub use resized_crop::ResizedCrop;
 
 pub(super) use mixup::Mixer;
 pub(super) use rand_augment::Workspace;
 
+use super::dataset::Window;
 use super::resize::ImageSize;
 use crop::Crops;
 use cutout::Cutouts;
 use rand_augment::Policies;
+use stream::Stream;
 
 /// Which augmentations are applied to training images; the default is none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -45,9 +50,12 @@ pub struct Augment {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mixup: Option<Mixup>,
     /// Random distortions of shape and colour.
-    // The last field: TOML writes tables after values.
+    // The last fields are tables: TOML writes them after values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rand_augment: Option<RandAugment>,
+    /// Random parts of the original pictures, brought to the size of the images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resized_crop: Option<ResizedCrop>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -57,7 +65,8 @@ fn is_zero(pixels: &u16) -> bool {
 
 impl Augment {
     /// No augmentation: images as they are.
-    pub const NONE: Self = Self { pad: 0, flip: false, cutout: 0, mixup: None, rand_augment: None };
+    pub const NONE: Self =
+        Self { pad: 0, flip: false, cutout: 0, mixup: None, rand_augment: None, resized_crop: None };
 }
 
 /// The augmentation of the images of one epoch; mixing, which needs a batch, is left to [`Mixer`].
@@ -66,6 +75,7 @@ pub(super) struct Augmenter {
     crops: Crops,
     cutouts: Option<Cutouts>,
     policies: Option<Policies>,
+    windows: Option<(ResizedCrop, Stream)>,
 }
 
 impl Augmenter {
@@ -75,7 +85,19 @@ impl Augmenter {
             crops: Crops::new(augment.pad, augment.flip, seed, epoch),
             cutouts: Cutouts::new(augment.cutout, seed, epoch),
             policies: augment.rand_augment.map(|policy| Policies::new(policy, table, seed, epoch)),
+            windows: augment.resized_crop.map(|crop| (crop, Stream::new("resized_crop", seed, epoch))),
         }
+    }
+
+    /// Whether images are parts of their originals.
+    pub(super) fn shows_windows(&self) -> bool {
+        self.windows.is_some()
+    }
+
+    /// The part of the original that image `index` shows; none where it shows the whole.
+    pub(super) fn window(&self, index: usize, original: ImageSize) -> Option<Window> {
+        let (crop, stream) = self.windows.as_ref()?;
+        Some(crop.window(original, &mut stream.rng(index)))
     }
 
     /// Writes image `index`, `[h, w, c]` bytes, augmented and normalised by `table` to `output`, `[h, w, c]`.
@@ -110,6 +132,7 @@ mod tests {
             cutout: 8,
             mixup: Some(Mixup::new(0.2).unwrap()),
             rand_augment: Some(RandAugment::new(3, 12).unwrap()),
+            resized_crop: Some(ResizedCrop::new([0.2, 0.9], [0.5, 2.0]).unwrap()),
         }
     }
 
@@ -138,6 +161,19 @@ mod tests {
     }
 
     #[test]
+    fn seeds_epochs_and_images_have_windows_of_their_own() {
+        let size = ImageSize::new(300, 400).unwrap();
+        let of = |seed, epoch, index| {
+            Augmenter::new(&everything(), &[[0.0; 256]], seed, epoch).window(index, size).unwrap()
+        };
+        assert_eq!(of(1, 2, 3), of(1, 2, 3));
+        for other in [of(2, 2, 3), of(1, 3, 3), of(1, 2, 4)] {
+            assert_ne!(other, of(1, 2, 3));
+        }
+        assert_eq!(Augmenter::new(&Augment::NONE, &[[0.0; 256]], 1, 2).window(3, size), None);
+    }
+
+    #[test]
     fn inline_tables_take_defaults_and_whole_numbers() {
         let text = "mixup = 1\nrand_augment = { magnitude = 12 }";
         let augment: Augment = toml::from_str(text).unwrap();
@@ -145,6 +181,8 @@ mod tests {
         assert_eq!(augment.rand_augment, Some(RandAugment::new(2, 12).unwrap()));
         let augment: Augment = toml::from_str("rand_augment = {}").unwrap();
         assert_eq!(augment.rand_augment, Some(RandAugment::default()));
+        let augment: Augment = toml::from_str("resized_crop = { area = [0.25, 1] }").unwrap();
+        assert_eq!(augment.resized_crop, ResizedCrop::new([0.25, 1.0], [0.75, 4.0 / 3.0]).ok());
     }
 
     #[test]
@@ -156,6 +194,10 @@ mod tests {
             ("rand_augment = { operations = 0 }", "1 to 13"),
             ("rand_augment = { magnitude = 31 }", "0 to 30"),
             ("rand_augment = { strength = 3 }", "unknown field `strength`"),
+            ("resized_crop = { area = [0.0, 1.0] }", "above 0"),
+            ("resized_crop = { area = [0.5, 1.1] }", "at most 1"),
+            ("resized_crop = { ratio = [2.0, 1.0] }", "from the smaller to the larger"),
+            ("resized_crop = { scale = 3 }", "unknown field `scale`"),
         ] {
             let error = toml::from_str::<Augment>(text).unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

@@ -6,13 +6,20 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::data::fixtures::dataset;
-use crate::data::{Augment, Batch, DataError, Dataset, Loader, Mixup, Normalisation, RandAugment};
+use crate::data::{
+    Augment, Batch, DataError, Dataset, Loader, Mixup, Normalisation, RandAugment, ResizedCrop,
+};
 
 const AUGMENT: Augment = Augment { pad: 2, flip: true, ..Augment::NONE };
 
 /// All that is done to an image by itself.
 fn by_image() -> Augment {
-    Augment { cutout: 2, rand_augment: Some(RandAugment::default()), ..AUGMENT }
+    Augment {
+        cutout: 2,
+        rand_augment: Some(RandAugment::default()),
+        resized_crop: Some(ResizedCrop::default()),
+        ..AUGMENT
+    }
 }
 
 /// All that there is.
@@ -47,19 +54,28 @@ fn seen(batches: impl Iterator<Item = Batch>) -> Vec<u32> {
     batches.flat_map(|batch| batch.labels).collect()
 }
 
+/// The batches of an epoch in which every image can be made.
+fn all(batches: impl Iterator<Item = Result<Batch, DataError>>) -> impl Iterator<Item = Batch> {
+    batches.map(Result::unwrap)
+}
+
 #[test]
 fn evaluation_is_in_order_complete_and_normalised() {
     let loader = loader(23, 10);
-    let batches: Vec<Batch> = loader.evaluation().collect();
+    let batches: Vec<Batch> = all(loader.evaluation()).collect();
+    assert_eq!(
+        batches.iter().map(|b| b.shape).collect::<Vec<_>>(),
+        [[10, 5, 6, 3], [10, 5, 6, 3], [3, 5, 6, 3]]
+    );
     assert_eq!(batches.iter().map(Batch::len).collect::<Vec<_>>(), [10, 10, 3]);
     let table = &loader.table;
-    let expected: Vec<f32> = loader.dataset().images()[..23 * 90]
-        .iter()
+    let expected: Vec<f32> = (0..23)
+        .flat_map(|index| loader.dataset().image(index).unwrap().into_owned())
         .enumerate()
-        .map(|(i, &byte)| table[i % 3][usize::from(byte)])
+        .map(|(i, byte)| table[i % 3][usize::from(byte)])
         .collect();
     assert_eq!(batches.iter().flat_map(|b| b.pixels.clone()).collect::<Vec<_>>(), expected);
-    assert_eq!(seen(loader.evaluation()), loader.dataset().labels()[..23]);
+    assert_eq!(seen(all(loader.evaluation())), loader.dataset().labels()[..23]);
 }
 
 proptest! {
@@ -69,7 +85,7 @@ proptest! {
         batch_size in 1usize..20,
     ) {
         let loader = numbered(images, batch_size);
-        let batches: Vec<Batch> = loader.training(Augment::NONE, 3, 0).collect();
+        let batches: Vec<Batch> = all(loader.training(Augment::NONE, 3, 0)).collect();
         prop_assert_eq!(batches.len(), loader.training_steps());
         prop_assert_eq!(loader.training(Augment::NONE, 3, 0).len(), batches.len());
         let rest = images % batch_size;
@@ -85,7 +101,7 @@ proptest! {
 #[test]
 fn epochs_and_seeds_have_their_own_order() {
     let loader = numbered(40, 8);
-    let order = |seed, epoch| seen(loader.training(Augment::NONE, seed, epoch));
+    let order = |seed, epoch| seen(all(loader.training(Augment::NONE, seed, epoch)));
     assert_eq!(order(1, 0), order(1, 0));
     assert_ne!(order(1, 0), order(1, 1));
     assert_ne!(order(1, 0), order(2, 0));
@@ -103,14 +119,14 @@ fn threads_change_nothing(augment: Augment) {
     let loader = loader(40, 16);
     let epoch = |threads: usize| -> Vec<Batch> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| loader.training(augment, 7, 3).collect())
+        pool.install(|| all(loader.training(augment, 7, 3)).collect())
     };
     let one = epoch(1);
     assert_eq!(one.len(), 3);
     for threads in [2, 3, 8] {
         assert_eq!(epoch(threads), one);
     }
-    let prefetched: Vec<Batch> = loader.training(augment, 7, 3).prefetch().unwrap().collect();
+    let prefetched: Vec<Batch> = all(loader.training(augment, 7, 3).prefetch().unwrap()).collect();
     assert_eq!(prefetched, one);
 }
 
@@ -119,16 +135,14 @@ fn augmentation_does_not_depend_on_the_batch() {
     let augment = by_image();
     let by_image = |batch_size: usize| {
         let loader = loader(40, batch_size);
-        let mut images: Vec<Vec<f32>> = loader
-            .training(augment, 7, 3)
+        let mut images: Vec<Vec<f32>> = all(loader.training(augment, 7, 3))
             .flat_map(|batch| batch.pixels.chunks(90).map(<[f32]>::to_vec).collect::<Vec<_>>())
             .collect();
         images.sort_by(|a, b| a.partial_cmp(b).unwrap());
         images
     };
     assert_eq!(by_image(4), by_image(40));
-    let plain: Vec<Vec<f32>> = loader(40, 40)
-        .evaluation()
+    let plain: Vec<Vec<f32>> = all(loader(40, 40).evaluation())
         .flat_map(|b| b.pixels.chunks(90).map(<[f32]>::to_vec).collect::<Vec<_>>())
         .collect();
     assert!(by_image(4).iter().filter(|image| !plain.contains(image)).count() > 30);
@@ -137,8 +151,8 @@ fn augmentation_does_not_depend_on_the_batch() {
 #[test]
 fn batches_are_mixed_within_themselves_and_each_in_its_own_way() {
     let loader = loader(40, 16);
-    let plain: Vec<Batch> = loader.training(by_image(), 7, 3).collect();
-    let mixed: Vec<Batch> = loader.training(everything(), 7, 3).collect();
+    let plain: Vec<Batch> = all(loader.training(by_image(), 7, 3)).collect();
+    let mixed: Vec<Batch> = all(loader.training(everything(), 7, 3)).collect();
     let mut shares = Vec::new();
     for (plain, batch) in plain.iter().zip(&mixed) {
         assert_eq!(plain.mixed, None);
@@ -171,9 +185,9 @@ fn batches_are_mixed_within_themselves_and_each_in_its_own_way() {
 #[test]
 fn a_batch_that_was_mixed_can_hold_one_that_is_not() {
     let loader = loader(40, 16);
-    let mut batch = loader.training(everything(), 7, 3).next().unwrap();
-    assert!(loader.evaluation().next_into(&mut batch));
-    assert_eq!(Some(batch), loader.evaluation().next());
+    let mut batch = all(loader.training(everything(), 7, 3)).next().unwrap();
+    assert!(loader.evaluation().next_into(&mut batch).unwrap());
+    assert_eq!(Some(batch), all(loader.evaluation()).next());
 }
 
 #[test]
@@ -181,12 +195,12 @@ fn buffers_are_reused() {
     let loader = loader(25, 10);
     let mut batch = Batch::default();
     let mut batches = loader.evaluation();
-    for expected in loader.evaluation() {
-        assert!(batches.next_into(&mut batch));
+    for expected in all(loader.evaluation()) {
+        assert!(batches.next_into(&mut batch).unwrap());
         assert_eq!(batch, expected);
         assert!(batch.pixels.capacity() >= 900);
     }
-    assert!(!batches.next_into(&mut batch));
+    assert!(!batches.next_into(&mut batch).unwrap());
     assert_eq!(batch.len(), 5);
 }
 
@@ -209,7 +223,7 @@ fn an_abandoned_prefetch_ends_its_thread() {
 fn a_trial_in_a_pool_of_one_thread_can_wait_for_prefetched_batches() {
     let loader = loader(40, 4);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    let images: usize = pool.install(|| loader.evaluation().prefetch().unwrap().map(|b| b.len()).sum());
+    let images: usize = pool.install(|| all(loader.evaluation().prefetch().unwrap()).map(|b| b.len()).sum());
     assert_eq!(images, 40);
 }
 
@@ -222,5 +236,5 @@ fn unusable_loaders_are_refused() {
     assert!(matches!(make(&[0, 4]), Err(DataError::IndexOutOfRange { index: 4, len: 4, .. })));
     let grey = Arc::new(crate::data::fixtures::dataset(4, 2, 2, 1, 2));
     let message = Loader::new(grey, &[0], &normalisation, size(2)).unwrap_err().to_string();
-    assert!(message.ends_with("its images have 1 channel(s), but the normalisation has 3"), "{message}");
+    assert!(message.ends_with("the images have 1 channel(s), but the normalisation is for 3"), "{message}");
 }

@@ -6,8 +6,8 @@ use image::{DynamicImage, GrayImage, ImageFormat, Luma, Rgb, RgbImage, Rgba, Rgb
 use rstest::rstest;
 use tempfile::tempdir;
 
-use crate::data::fixtures::write;
-use crate::data::{DataError, ImageSize, TestOrigin, open, open_at};
+use crate::data::fixtures::{pixels, write};
+use crate::data::{DataError, ImageSize, TestOrigin, open, open_images};
 
 fn grey(level: u8, height: u32, width: u32) -> DynamicImage {
     GrayImage::from_pixel(width, height, Luma([level])).into()
@@ -51,10 +51,10 @@ fn train_and_test_folders(#[values("test", "val")] test_folder: &str) {
     assert_eq!(shape(source.train()), [3, 2, 3, 1]);
     assert_eq!(source.train().class_names(), ["cat", "dog"]);
     assert_eq!(source.train().labels(), [0, 0, 1]);
-    assert_eq!(source.train().image(0), [50; 6]);
-    assert_eq!(source.train().image(1), [0, 1, 2, 10, 11, 12]);
+    assert_eq!(*source.train().image(0).unwrap(), [50; 6]);
+    assert_eq!(*source.train().image(1).unwrap(), [0, 1, 2, 10, 11, 12]);
     assert_eq!(source.test().labels(), [0, 1]);
-    assert_eq!(source.test().image(1), [80; 6]);
+    assert_eq!(*source.test().image(1).unwrap(), [80; 6]);
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn one_colour_image_anywhere_makes_all_rgb() {
     save(root.path(), "test/a/1.png", &rgb([1, 2, 3], 2, 2));
     let source = open(root.path()).unwrap();
     assert_eq!(shape(source.train()), [1, 2, 2, 3]);
-    assert_eq!(source.train().image(0), [50; 12]);
-    assert_eq!(source.test().image(0)[..6], [1, 2, 3, 1, 2, 3]);
+    assert_eq!(*source.train().image(0).unwrap(), [50; 12]);
+    assert_eq!(source.test().image(0).unwrap()[..6], [1, 2, 3, 1, 2, 3]);
 }
 
 #[test]
@@ -79,12 +79,14 @@ fn jpeg_files_are_read_and_alpha_is_dropped() {
     save(root.path(), "test/b/1.JPG", &grey(128, 16, 16));
     let source = open(root.path()).unwrap();
     for image in 0..2 {
-        for (value, expected) in source.train().image(image).iter().zip([200u8, 100, 50].iter().cycle()) {
+        for (value, expected) in
+            source.train().image(image).unwrap().iter().zip([200u8, 100, 50].iter().cycle())
+        {
             assert!(value.abs_diff(*expected) <= 3, "{value} for {expected}");
         }
     }
-    assert_eq!(source.train().image(2)[..3], [9, 8, 7]);
-    assert!(source.test().image(0).iter().all(|value| value.abs_diff(128) <= 2));
+    assert_eq!(source.train().image(2).unwrap()[..3], [9, 8, 7]);
+    assert!(source.test().image(0).unwrap().iter().all(|value| value.abs_diff(128) <= 2));
 }
 
 #[test]
@@ -102,10 +104,10 @@ fn images_get_the_most_frequent_training_size_and_of_ties_the_smaller() {
     let source = open(root.path()).unwrap();
     assert_eq!(shape(source.train()), [5, 4, 4, 1]);
     assert_eq!(shape(source.test()), [4, 4, 4, 1]);
-    assert!(source.train().images().iter().all(|&value| value == 90));
-    let wide = open_at(root.path(), ImageSize::new(3, 10).unwrap()).unwrap();
+    assert!(pixels(source.train()).iter().all(|&value| value == 90));
+    let wide = source.brought_to(ImageSize::new(3, 10).unwrap(), 1).unwrap();
     assert_eq!(shape(wide.test()), [4, 3, 10, 1]);
-    assert!(wide.test().images().iter().all(|&value| value == 91));
+    assert!(pixels(wide.test()).iter().all(|&value| value == 91));
 }
 
 #[test]
@@ -114,9 +116,9 @@ fn shrinking_averages() {
     let checkers = GrayImage::from_fn(8, 8, |x, y| Luma([if (x + y) % 2 == 0 { 0 } else { 200 }]));
     save(root.path(), "train/a/1.png", &checkers.clone().into());
     save(root.path(), "test/a/1.png", &checkers.into());
-    let source = open_at(root.path(), ImageSize::new(2, 2).unwrap()).unwrap();
+    let source = open(root.path()).unwrap().brought_to(ImageSize::new(2, 2).unwrap(), 1).unwrap();
     let near = |value: &u8| value.abs_diff(100) <= 5;
-    assert!(source.train().images().iter().all(near), "{:?}", source.train().images());
+    assert!(pixels(source.train()).iter().all(near), "{:?}", pixels(source.train()));
 }
 
 #[test]
@@ -131,7 +133,7 @@ fn class_folders_alone_get_a_test_part_set_apart() {
     assert_eq!(source.train().class_names(), ["harbour", "train station"]);
     assert_eq!(source.train().class_counts(), [10, 10]);
     assert_eq!(source.test().class_counts(), [2, 2]);
-    assert_eq!(open(root.path()).unwrap(), source);
+    assert_eq!(open(root.path()).unwrap().fingerprint().unwrap(), source.fingerprint().unwrap());
 }
 
 #[test]
@@ -169,7 +171,7 @@ fn camera_orientation_is_applied() {
     write(root.path(), "test/a/1.png", &bytes);
     let source = open(root.path()).unwrap();
     assert_eq!(shape(source.train()), [1, 3, 2, 1]);
-    assert_eq!(source.train().image(0), [120, 0, 160, 40, 200, 80]);
+    assert_eq!(*source.train().image(0).unwrap(), [120, 0, 160, 40, 200, 80]);
 }
 
 #[test]
@@ -233,4 +235,61 @@ fn parts_without_class_folders_are_not_taken_for_classes() {
     let text = message(root.path());
     assert!(text.starts_with("no data set recognised in ROOT: looked for IDX files"), "{text}");
     assert!(text.ends_with("found test, train"), "{text}");
+}
+
+#[test]
+fn a_limit_leaves_pictures_that_are_not_opened() {
+    let root = tempdir().unwrap();
+    for i in 0..30 {
+        save(root.path(), &format!("train/a/{i:02}.png"), &grey(i, 2, 2));
+        save(root.path(), &format!("train/b/{i:02}.png"), &grey(i, 2, 2));
+        save(root.path(), &format!("test/a/{i:02}.png"), &grey(i, 2, 2));
+        save(root.path(), &format!("test/b/{i:02}.png"), &grey(i, 2, 2));
+    }
+    let limited = |seed| open_images(Some(root.path()), Some(10), seed);
+    let source = limited(3).unwrap();
+    assert_eq!((source.train().class_counts(), source.test().class_counts()), (vec![5, 5], vec![5, 5]));
+    let all = open(root.path()).unwrap();
+    assert_eq!((all.train().len(), all.test().len()), (60, 60));
+    assert_ne!(source.fingerprint().unwrap(), all.fingerprint().unwrap());
+    assert_ne!(source.fingerprint().unwrap(), limited(4).unwrap().fingerprint().unwrap());
+    // A damaged file among those left out does not matter, one among the others does.
+    let opened = (0..30).filter(|i| {
+        let name = format!("train/a/{i:02}.png");
+        let intact = std::fs::read(root.path().join(&name)).unwrap();
+        write(root.path(), &name, b"no picture");
+        let failed = limited(3).is_err();
+        write(root.path(), &name, &intact);
+        failed
+    });
+    assert_eq!(opened.count(), 5);
+}
+
+#[test]
+fn a_picture_that_changes_after_it_was_opened_is_told() {
+    let root = tempdir().unwrap();
+    for name in ["train/a/1", "train/a/2", "train/a/3", "test/a/1"] {
+        save(root.path(), &format!("{name}.png"), &grey(90, 8, 8));
+    }
+    let source = open(root.path()).unwrap();
+    let said = |index: usize| {
+        let text = source.train().image(index).unwrap_err().to_string();
+        text.replace(&root.path().display().to_string(), "ROOT")
+    };
+    std::fs::remove_file(root.path().join("train/a/1.png")).unwrap();
+    assert!(
+        said(0).starts_with("the picture ROOT/train/a/1.png is no longer there: the folder changed"),
+        "{}",
+        said(0)
+    );
+    save(root.path(), "train/a/2.png", &rgb([1, 2, 3], 16, 16));
+    assert!(said(1).contains("train/a/2.png is "), "{}", said(1));
+    assert!(said(1).contains("bytes long instead of"), "{}", said(1));
+    assert!(source.fingerprint().is_err());
+    // As long as before, but no picture any more.
+    let bytes = std::fs::metadata(root.path().join("train/a/3.png")).unwrap().len();
+    write(root.path(), "train/a/3.png", &vec![0; bytes as usize]);
+    assert!(said(2).starts_with("cannot decode the image ROOT/train/a/3.png"), "{}", said(2));
+    save(root.path(), "train/a/3.png", &grey(90, 8, 8));
+    assert_eq!(*source.train().image(2).unwrap(), [90; 64]);
 }

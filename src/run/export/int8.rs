@@ -5,10 +5,10 @@ use std::num::NonZeroUsize;
 use serde::Serialize;
 
 use super::error::ExportError;
-use super::images::Calibrating;
 use super::logits::{Logits, OfModel, channels_first};
 use crate::data::{Batch, Loader};
 use crate::export::{Calibration, Equalised, InferenceGraph, OnnxOptions, Quantised, probed_model, quantise};
+use crate::run::Images;
 use crate::runtime::Tract;
 use crate::spec::NetworkSpec;
 use crate::train::most_likely;
@@ -52,9 +52,9 @@ pub struct Int8Side {
 pub(super) fn quantised(
     mut folded: InferenceGraph,
     spec: &NetworkSpec,
-    images: &Calibrating,
+    images: &Images,
 ) -> Result<(Quantised, Equalised, usize), ExportError> {
-    let loader = images.some(CALIBRATION_IMAGES, CALIBRATION_BATCH)?;
+    let loader = images.some_to_train_with(CALIBRATION_IMAGES, CALIBRATION_BATCH)?;
     let mut calibration = calibrate(&folded, spec, &loader)?;
     let equalised = folded.equalise(&mut calibration);
     Ok((quantise(folded, &calibration)?, equalised, loader.images()))
@@ -71,7 +71,7 @@ fn calibrate(
     let side = spec.resolution as usize;
     let image = [CALIBRATION_BATCH.get(), spec.input_channels as usize, side, side];
     let (mut batches, mut batch) = (loader.evaluation(), Batch::default());
-    while batches.next_into(&mut batch) {
+    while batches.next_into(&mut batch)? {
         let between = values.outputs(&batch)?;
         let all = std::iter::once(channels_first(&batch.pixels, image)).chain(between);
         for ((id, _), values) in graph.iter().zip(all) {
@@ -90,7 +90,7 @@ pub(super) fn compare(
     let classes = loader.dataset().classes();
     let mut counts = [0; 3];
     let (mut batches, mut batch) = (loader.evaluation(), Batch::default());
-    while batches.next_into(&mut batch) {
+    while batches.next_into(&mut batch)? {
         let (floats, integers) = (fp32.logits(&batch)?, int8.logits(&batch)?);
         let pairs = floats.chunks_exact(classes).zip(integers.chunks_exact(classes));
         for ((floats, integers), &label) in pairs.zip(&batch.labels) {

@@ -34,7 +34,7 @@ impl OfNetwork {
 
 impl Logits for OfNetwork {
     fn logits(&mut self, batch: &Batch) -> Result<Vec<f32>, ExportError> {
-        Ok(self.0.forward(&batch.pixels, Mode::Evaluate)?.to_vec())
+        Ok(self.0.forward(&batch.pixels, batch.shape, Mode::Evaluate)?.to_vec())
     }
 }
 

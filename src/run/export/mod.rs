@@ -15,7 +15,7 @@ mod source;
 mod weights;
 
 pub use error::ExportError;
-pub use images::{Calibrating, Images, ImagesError};
+pub use images::{calibrating_images, images_for, images_of_trained};
 pub use int8::{Int8Report, Int8Side};
 pub use onnx::{OnnxExport, Runtimes};
 pub use proof::{Proof, TOLERANCE};

@@ -6,7 +6,6 @@ use std::path::Path;
 use prost::Message;
 
 use super::error::ExportError;
-use super::images::{Calibrating, Images};
 use super::int8::{self, Int8Report, Int8Side};
 use super::logits::{BATCH, OfModel, OfNetwork};
 use super::pending::{Pending, read_back};
@@ -16,6 +15,7 @@ use super::{ExportReport, RunProof};
 use crate::data::Loader;
 use crate::export::{Batch as ModelBatch, InferenceGraph, OnnxOptions, Opset, onnx_model};
 use crate::graph::LayerGraph;
+use crate::run::Images;
 use crate::runtime::{OnnxRuntime, Runtime, Tract};
 
 /// The most test images that both accuracies of a quantised network are measured on.
@@ -68,7 +68,7 @@ impl OnnxExport<'_> {
         let mut pending = Pending::default();
         let content = format!("ONNX, opset {}{}", self.opset.number(), self.described());
         let model = read_back(&pending.write(path, &model, &content)?)?;
-        let loader = images.test(self.proof_images, self.images_in_call())?;
+        let loader = images.some_to_test_with(self.proof_images, self.images_in_call())?;
         let mut proofs = Vec::new();
         for runtime in self.runtimes.all() {
             (self.stage)(&format!("running it in {} on {} images", runtime.name(), loader.images()));
@@ -87,7 +87,7 @@ impl OnnxExport<'_> {
         &self,
         source: &Source,
         images: &Images,
-        calibrating: &Calibrating,
+        calibrating: &Images,
         path: &Path,
     ) -> Result<ExportReport, ExportError> {
         let graph = self.lowered(source)?.folded();
@@ -99,7 +99,7 @@ impl OnnxExport<'_> {
         let content = format!("ONNX, opset {}, 8 bits{}", self.opset.number(), self.described());
         let model = read_back(&pending.write(path, &model, &content)?)?;
         let batch = self.images_in_call();
-        let loader = images.test(MOST_TESTED, batch)?;
+        let loader = images.some_to_test_with(MOST_TESTED, batch)?;
         let runtime = self.runtimes.best();
         (self.stage)(&format!("testing both in {} on {} images", runtime.name(), loader.images()));
         let load = |model: &[u8]| OfModel::load(runtime, model, &source.spec, batch.get());

@@ -35,7 +35,7 @@ impl Proof {
     ) -> Result<Self, ExportError> {
         let mut proof = Self::NONE;
         let (mut batches, mut batch) = (loader.evaluation(), Batch::default());
-        while batches.next_into(&mut batch) {
+        while batches.next_into(&mut batch)? {
             let (expected, found) = (expected.logits(&batch)?, found.logits(&batch)?);
             proof.see(&expected, &found, expected.len() / batch.len());
         }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::ExportReport;
 use super::error::ExportError;
-use super::images::Images;
 use super::pending::{Pending, read_back};
 use super::source::Source;
 use super::weights::prove;
@@ -13,6 +12,7 @@ use crate::nn::{Network, tensor_file_bytes};
 use crate::pytorch::{
     ModuleNotes, Origin, Package, TensorNames, Twin, WeightsFile, import, module_text, state_dict,
 };
+use crate::run::Images;
 use crate::spec::Padding;
 
 /// What the tensors are written for.

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::error::ExportError;
-use super::images::Images;
 use super::logits::{BATCH, OfNetwork};
 use super::pending::Pending;
 use super::proof::Proof;
@@ -11,6 +10,7 @@ use super::source::Source;
 use super::{ExportReport, RunProof};
 use crate::graph::LayerGraph;
 use crate::nn::{Network, load_network, weight_bytes};
+use crate::run::Images;
 
 /// Writes the tensors of the network to `path`, and the network beside it.
 ///
@@ -41,7 +41,7 @@ pub(super) fn prove(
     images: &Images,
     proof_images: usize,
 ) -> Result<RunProof, ExportError> {
-    let loader = images.test(proof_images, BATCH)?;
+    let loader = images.some_to_test_with(proof_images, BATCH)?;
     let mut expected = OfNetwork::new(&source.spec, &source.values, BATCH.get())?;
     let mut found = OfNetwork::of(reloaded, BATCH.get())?;
     let proof = Proof::of(&mut expected, &mut found, &loader)?;

@@ -88,7 +88,7 @@ pub(super) fn best_random(
             Ok(trained) if best.as_ref().is_none_or(|(_, best)| trained.accuracy() > best.accuracy()) => {
                 best = Some((widths, trained));
             }
-            Err(TrainError::Interrupted) => return Err(TrainError::Interrupted),
+            Err(error) if error.ends_the_run() => return Err(error),
             // A network that diverges is a bad choice of widths, and no more than that.
             Ok(_) | Err(_) => {}
         }

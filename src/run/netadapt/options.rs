@@ -39,15 +39,18 @@ pub struct NetadaptOptions {
     #[serde(with = "one_or_many")]
     pub budget: Vec<Budget>,
     /// How surely the measured latency is to be within it; none where the predicted cost has to be.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
     /// The folder of images, or the name of the embedded ones.
     pub data: String,
+    /// Images of each part, where not all are used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_images: Option<usize>,
     /// The weights to start from, as given; trained first where left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
     /// Whose weights they are.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_of: Option<Origin>,
     /// Which proposal wins.
     pub rule: Rule,

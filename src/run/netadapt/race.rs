@@ -18,7 +18,7 @@ use crate::netadapt::{
 };
 use crate::nn::Network;
 use crate::run::execute::run_in_order;
-use crate::run::images::TrainingImages;
+use crate::run::images::Images;
 use crate::train::{Control, Recipe, TrainError, Trainer, TrainingState, mean_gradients};
 
 /// Shares of the steps and of the held-out images after each heat.
@@ -100,7 +100,7 @@ enum Start<'a> {
 impl<'a> Arena<'a> {
     pub(super) fn new(
         problem: &'a NetworkProblem<'a>,
-        images: &TrainingImages,
+        images: &Images,
         recipe: &'a Recipe,
         importance: Importance,
         seed: u64,
@@ -315,17 +315,21 @@ impl<'a> Arena<'a> {
         original: &Original,
     ) -> Result<Vec<Result<Trained, TrainError>>, TrainError> {
         let mut results = Vec::with_capacity(parts.len());
-        let mut interrupted = false;
+        let mut ended = None;
         let work = |_: usize, part: &Part<'_>| self.run_part(heat, part, original);
-        let deliver = |_: usize, result: Result<Result<Trained, TrainError>, String>| {
-            let result = result.unwrap_or_else(|panic| Err(candle_core::Error::Msg(panic).into()));
-            interrupted |= matches!(result, Err(TrainError::Interrupted));
-            results.push(result);
-            if interrupted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let deliver = |_: usize, result: Result<Result<Trained, TrainError>, String>| match result {
+            Ok(Err(error)) if error.ends_the_run() => {
+                ended = Some(error);
+                ControlFlow::Break(())
+            }
+            result => {
+                results.push(result.unwrap_or_else(|panic| Err(candle_core::Error::Msg(panic).into())));
+                ControlFlow::Continue(())
+            }
         };
         run_in_order(self.jobs, parts, work, deliver)
             .map_err(|error| TrainError::from(candle_core::Error::wrap(error)))?;
-        if interrupted { Err(TrainError::Interrupted) } else { Ok(results) }
+        ended.map_or(Ok(results), Err)
     }
 
     fn run_part(&self, heat: usize, part: &Part<'_>, original: &Original) -> Result<Trained, TrainError> {

@@ -16,7 +16,7 @@ use crate::netadapt::{NetworkProblem, Problem};
 use crate::nn::{Network, load_network, save_weights};
 use crate::run::events::{Event, Events, Observer, RunKind};
 use crate::run::folder::RunFolder;
-use crate::run::images::TrainingImages;
+use crate::run::images::Images;
 use crate::run::inputs::Inputs;
 use crate::run::model_card::{MODEL_CARD, ModelCard};
 use crate::run::threads;
@@ -45,7 +45,7 @@ pub struct NetadaptRun<'a> {
     /// The widths of the network.
     pub problem: &'a NetworkProblem<'a>,
     /// The images, with a part held out.
-    pub images: &'a TrainingImages,
+    pub images: &'a Images,
     /// Values of the network; it is trained first where there are none.
     pub weights: Option<&'a Values>,
     /// Proposals at work at once.
@@ -140,6 +140,7 @@ impl NetadaptRun<'_> {
     pub(super) fn trainings(&self) -> Trainings<'_> {
         Trainings {
             data: &self.options.data,
+            limit_images: self.options.limit_images,
             seed: self.options.seed,
             inputs: self.inputs,
             command: self.command,

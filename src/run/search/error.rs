@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use miette::Diagnostic;
 
 use crate::cost::BudgetError;
+use crate::data::DataError;
 use crate::journal::JournalError;
 use crate::latency::MissingRows;
 use crate::nn::WeightsError;
@@ -12,6 +13,7 @@ use crate::report::ReportError;
 use crate::run::folder::FolderError;
 use crate::run::training::TrainingRunError;
 use crate::search::SearchError;
+use crate::train::TrainError;
 
 /// A search ended without a result.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -39,6 +41,8 @@ pub enum SearchRunError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Training(#[from] TrainingRunError),
+    #[error(transparent)]
+    Images(DataError),
     #[error("cannot start threads: {0}")]
     Threads(std::io::Error),
     #[error("every trial failed; the last one said: {reason}")]
@@ -59,4 +63,15 @@ pub enum SearchRunError {
     ImagesChanged { run: PathBuf, data: String },
     #[error("interrupted; the same command runs trial {trial} again")]
     WorkerInterrupted { trial: usize },
+}
+
+/// What ends a run; see [`TrainError::ends_the_run`].
+impl From<TrainError> for SearchRunError {
+    fn from(error: TrainError) -> Self {
+        match error {
+            TrainError::Interrupted => Self::Interrupted { trials: 0 },
+            TrainError::Data(error) => Self::Images(error),
+            other => Self::Training(other.into()),
+        }
+    }
 }

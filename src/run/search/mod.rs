@@ -11,7 +11,7 @@ mod view;
 mod worker;
 
 pub use error::SearchRunError;
-pub use options::SearchOptions;
+pub use options::{FinalResolution, SearchOptions};
 pub use problem::CostProblem;
 pub use progress::{SearchEvent, SearchProgress};
 pub use record::{FinalRecord, Record, TrialRecord};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::error::SearchRunError;
-use super::options::SearchOptions;
+use super::options::{FinalResolution, SearchOptions};
 use super::problem::CostProblem;
 use super::progress::SearchEvent;
 use super::record::{FinalRecord, Record, TrialRecord};
@@ -21,15 +21,16 @@ use crate::run::evaluate::{Evaluator, Fidelity, ShortTraining};
 use crate::run::events::{Event, Events, Observer, RunKind};
 use crate::run::execute::{Executor, Job, JobResult, catching};
 use crate::run::folder::RunFolder;
-use crate::run::images::TrainingImages;
+use crate::run::images::Images;
 use crate::run::inputs::Inputs;
 use crate::run::model_card::{MODEL_CARD, ModelCard};
-use crate::run::proxy::{self, proxy_network};
+use crate::run::proxy;
 use crate::run::training::{TestReport, Training, TrainingEvent, TrainingRunError, Trainings};
 use crate::run::words::epochs;
 use crate::search::{self, Domain, Strategy, Trial};
 use crate::space::SearchSpace;
 use crate::spec::NetworkSpec;
+use crate::train::TrainError;
 
 /// The journal of a search.
 pub(super) const JOURNAL: &str = "trials.jsonl";
@@ -47,7 +48,7 @@ pub struct SearchRun<'a> {
     /// What costs are measured by, each with its budget, if it has one: one or more. The front is one of the first.
     pub meters: &'a [Meter<'a>],
     /// The images, with a part held out.
-    pub images: &'a TrainingImages,
+    pub images: &'a Images,
     /// What runs the trials.
     pub executor: &'a dyn Executor,
     /// Ends the run soon after it is set.
@@ -61,12 +62,6 @@ impl SearchOptions {
     pub(super) fn fidelity(&self) -> Fidelity {
         Fidelity { epochs: self.candidate.epochs }
     }
-}
-
-/// The network that is trained in place of `spec` on these images.
-pub(super) fn proxy(images: &TrainingImages, spec: &NetworkSpec) -> NetworkSpec {
-    let [height, width, channels] = images.shape();
-    proxy_network(spec, height.max(width), channels, images.class_names().len() as u32)
 }
 
 impl SearchRun<'_> {
@@ -120,6 +115,26 @@ impl SearchRun<'_> {
         };
         let limit = self.objective().limit();
         Ok(search::build(self.options.strategy, problem, limit, self.options.seed, &options)?)
+    }
+
+    /// The side at which a network of the front is trained: what is exported is what was timed, where images are as
+    /// large as that.
+    fn final_side(&self, timed: &NetworkSpec) -> u32 {
+        match self.options.final_resolution {
+            Some(FinalResolution::Timed) => timed.resolution,
+            Some(FinalResolution::Pixels(side)) => side,
+            None if self.images.own_side() >= timed.resolution => timed.resolution,
+            None => self.images.side(),
+        }
+    }
+
+    /// What images are trained at, in a sentence for people.
+    fn describe_sizes(&self, timed: &NetworkSpec) -> String {
+        let (size, side) = (self.images.describe_size(), self.final_side(timed));
+        match side == self.images.side() {
+            true => size,
+            false => format!("{size}; networks of the front are trained at {side}x{side}"),
+        }
     }
 
     /// What the front is one of.
@@ -189,7 +204,8 @@ impl SearchRun<'_> {
                 meters.join("; "),
                 objective.enough_text(problem.smallest_cost())
             ),
-            format!("a network is {}", proxy::describe(&spec, &proxy(self.images, &spec))),
+            format!("a network is {}", proxy::describe(&spec, &self.images.proxy(&spec))),
+            self.describe_sizes(&spec),
             format!(
                 "{} search of {} networks, {} each on {search} images, scored on {validation} held out; seed {}",
                 self.options.strategy,
@@ -271,17 +287,17 @@ impl Work<'_> {
         let jobs = trials.iter().map(|trial| self.job(trial)).collect::<Result<Vec<_>, _>>()?;
         let (folder, evaluator, executor) = (self.folder, self.evaluator, self.run.executor);
         let mut ended = Ok(());
-        let mut deliver = |index: usize, outcome: Option<Outcome>| {
-            let outcome = outcome.ok_or(SearchRunError::Interrupted { trials: 0 });
-            match outcome.and_then(|outcome| self.record(&trials[index], generation, outcome)) {
-                Ok(trial) => {
-                    done.push(trial);
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    ended = Err(error);
-                    ControlFlow::Break(())
-                }
+        let mut deliver = |index: usize, outcome: Result<Outcome, TrainError>| match outcome
+            .map_err(SearchRunError::from)
+            .and_then(|outcome| self.record(&trials[index], generation, outcome))
+        {
+            Ok(trial) => {
+                done.push(trial);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                ended = Err(error);
+                ControlFlow::Break(())
             }
         };
         let work = |job: &Job| run_here(folder, evaluator, job);
@@ -295,7 +311,7 @@ impl Work<'_> {
     /// The job of a trial, written to the run folder for processes elsewhere.
     fn job(&self, trial: &Trial) -> Result<Job, SearchRunError> {
         let options = self.run.options;
-        let network = proxy(self.run.images, &self.problem.decode(&trial.genotype)).to_toml();
+        let network = self.run.images.proxy(&self.problem.decode(&trial.genotype)).to_toml();
         let job = Job { trial: trial.index, network, fidelity: options.fidelity(), seed: options.seed };
         self.folder.write_json(&Job::file(job.trial), &job)?;
         Ok(job)
@@ -367,7 +383,8 @@ impl Work<'_> {
             name: format!("{}_{arch_id}", run.space.name),
             ..self.problem.decode(&trial.genotype)
         };
-        let trained = proxy(run.images, &spec);
+        let images = run.images.at(run.final_side(&spec)).map_err(TrainingRunError::from)?.whole();
+        let trained = images.proxy(&spec);
         let tell_epoch = |event: &Event<TrainingEvent>| {
             if let TrainingEvent::Epoch { epochs, record, .. } = &event.payload {
                 self.events.tell(SearchEvent::Epoch {
@@ -380,12 +397,12 @@ impl Work<'_> {
         };
         let trainings = Trainings {
             data: &options.data,
+            limit_images: options.limit_images,
             seed: options.seed,
             inputs: run.inputs,
             command: run.command,
             stop: run.stop,
         };
-        let images = run.images.whole();
         let training = Training {
             folder: self.folder.network(arch_id, "training"),
             spec: &trained,
@@ -435,14 +452,14 @@ impl Work<'_> {
 }
 
 /// The outcome of a job: of a process that ran it beside this one, or evaluated here.
-fn run_here(folder: &RunFolder, evaluator: &dyn Evaluator, job: &Job) -> Option<Outcome> {
+fn run_here(folder: &RunFolder, evaluator: &dyn Evaluator, job: &Job) -> Result<Outcome, TrainError> {
     let elsewhere: Option<JobResult> = folder.json(&Job::result_file(job.trial)).ok().flatten();
     if let Some(result) = elsewhere.filter(|result| result.job == *job) {
-        return Some(result.outcome);
+        return Ok(result.outcome);
     }
     match NetworkSpec::from_toml("a job's network", &job.network) {
         Ok(network) => evaluator.evaluate(&network, job.fidelity, job.seed),
-        Err(error) => Some(Outcome::failed(error.to_string())),
+        Err(error) => Ok(Outcome::failed(error.to_string())),
     }
 }
 

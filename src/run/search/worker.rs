@@ -15,9 +15,10 @@ use crate::run::evaluate::{Evaluator, ShortTraining};
 use crate::run::events::RunKind;
 use crate::run::execute::{Job, JobResult, catching};
 use crate::run::folder::{FolderError, RunReader};
-use crate::run::images::TrainingImages;
+use crate::run::images::Images;
 use crate::spec::NetworkSpec;
 use crate::text_file::json_text;
+use crate::train::TrainError;
 use crate::whole_file::PendingFile;
 
 /// Runs the job of a trial and publishes its outcome; one that another process has published before stays. `open` reads
@@ -30,7 +31,7 @@ pub fn run_job<E: From<SearchRunError>>(
     run: &Path,
     trial: usize,
     stop: &AtomicBool,
-    open: impl FnOnce(&SearchOptions) -> Result<(TrainingImages, String), E>,
+    open: impl FnOnce(&SearchOptions) -> Result<(Images, String), E>,
 ) -> Result<Outcome, E> {
     let reader = RunReader::open(run).and_then(|reader| reader.of_kind(RunKind::Search));
     let reader = reader.map_err(SearchRunError::from)?;
@@ -48,7 +49,8 @@ pub fn run_job<E: From<SearchRunError>>(
     let evaluator = ShortTraining { images: &images, recipe: &options.candidate, stop };
     let evaluated = catching(|| evaluator.evaluate(&network, job.fidelity, job.seed));
     let outcome = match evaluated {
-        Ok(outcome) => outcome.ok_or(SearchRunError::WorkerInterrupted { trial })?,
+        Ok(Err(TrainError::Interrupted)) => return Err(SearchRunError::WorkerInterrupted { trial }.into()),
+        Ok(outcome) => outcome.map_err(SearchRunError::from)?,
         Err(panic) => Outcome::failed(panic),
     };
     publish(&reader, job, &outcome).map_err(SearchRunError::from)?;

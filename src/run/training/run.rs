@@ -16,7 +16,7 @@ use crate::nn::{Network, WeightsError, load_network, save_weights};
 use crate::report::ReportError;
 use crate::run::events::{Events, Observer, RunKind};
 use crate::run::folder::{FolderError, RunFolder};
-use crate::run::images::TrainingImages;
+use crate::run::images::Images;
 use crate::run::inputs::Inputs;
 use crate::run::model_card::{MODEL_CARD, ModelCard};
 use crate::run::threads;
@@ -86,7 +86,7 @@ pub struct TrainingRun<'a> {
     /// The network, with the recipe's dropout.
     pub spec: &'a NetworkSpec,
     /// The images, which fit the network.
-    pub images: &'a TrainingImages,
+    pub images: &'a Images,
     /// Values to start from instead of fresh ones.
     pub weights: Option<&'a Values>,
     /// What the summary says of them, one fact a line.

@@ -13,7 +13,7 @@ use crate::graph::LayerGraph;
 use crate::nn::load_values;
 use crate::pytorch::Origin;
 use crate::run::events::Observer;
-use crate::run::images::TrainingImages;
+use crate::run::images::Images;
 use crate::run::inputs::Inputs;
 use crate::run::threads;
 use crate::spec::NetworkSpec;
@@ -22,6 +22,7 @@ use crate::train::Recipe;
 /// What all trainings within a run share.
 pub struct Trainings<'a> {
     pub(crate) data: &'a str,
+    pub(crate) limit_images: Option<usize>,
     pub(crate) seed: u64,
     pub(crate) inputs: &'a Inputs,
     pub(crate) command: &'a [String],
@@ -32,7 +33,7 @@ pub struct Trainings<'a> {
 pub struct Training<'a> {
     pub(crate) folder: PathBuf,
     pub(crate) spec: &'a NetworkSpec,
-    pub(crate) images: &'a TrainingImages,
+    pub(crate) images: &'a Images,
     pub(crate) recipe: &'a Recipe,
     pub(crate) recipe_name: &'a str,
     /// Weights to start from instead of fresh ones.
@@ -61,6 +62,7 @@ impl Trainings<'_> {
             network: spec.name.clone(),
             arch_id: spec.arch_id(),
             data: self.data.to_owned(),
+            limit_images: self.limit_images,
             validation: None,
             seed: self.seed,
             weights: training.weights.and_then(name),
@@ -68,6 +70,7 @@ impl Trainings<'_> {
             teacher: training.teacher.map(|teacher| teacher.spec.name.clone()),
             teacher_weights: training.teacher.and_then(|teacher| name(&teacher.weights)),
             recipe_name: training.recipe_name.to_owned(),
+            normalisation: None,
             recipe: training.recipe.clone(),
         };
         let start =
