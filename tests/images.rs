@@ -158,7 +158,7 @@ fn weights_do_not_depend_on_whether_pictures_are_kept_or_streamed_or_on_the_thre
         command.args(["--image-memory", memory, "--threads", threads]);
         said(command, 0);
         assert!(weights(&place, run) == weights(&place, "kept"), "{run}");
-        let tests = |run: &str| std::fs::read(place.path(run).join("report/test.json")).expect("test");
+        let tests = |run: &str| std::fs::read(place.path(run).join("test.json")).expect("test");
         assert_eq!(tests(run), tests("kept"));
     }
     for (run, memory) in [("search-kept", "512"), ("search-streamed", "0")] {
@@ -315,4 +315,71 @@ fn a_training_can_be_normalised_like_another_one() {
         let said_by = said(normalised("none", file), 1);
         assert!(said_by.contains("cannot read a normalisation from"), "{said_by}");
     }
+}
+
+/// A space whose networks are timed at 32x32 with as many classes as the pictures have.
+const SMALL_SPACE: &str = r#"name = "small"
+resolution = [32]
+classes = 2
+padding = "same"
+batch_norm = { eps = 1e-3, momentum = 0.1 }
+
+[stem]
+kernel = [3]
+stride = 2
+width = [8]
+activation = ["hswish"]
+
+[[stage]]
+block = "ir"
+stride = 2
+depth = [1]
+width = [8, 16]
+kernel = [3, 5]
+expansion = [1, 2]
+activation = ["relu"]
+
+[[head]]
+block = "conv"
+width = [32]
+activation = ["hswish"]
+
+[[head]]
+block = "pool"
+"#;
+
+/// What a search says of the network that it trained in the end: its resolution, and the card.
+fn trained_in_the_end(place: &Place, out: &str, options: &[&str]) -> (i64, serde_json::Value) {
+    let mut command = place.command(env!("CARGO_BIN_EXE_mbn-search"));
+    command.args(["--space", "small.toml", "--budget", "1M-params", "--data", "pictures", "--trials", "1"]);
+    command.args(["--finals", "1", "--epochs", "1", "--final-epochs", "1", "--out", out]).args(options);
+    said(command, 0);
+    let network = std::fs::read_dir(place.path(out).join("networks")).expect("networks").next();
+    let network = network.expect("a final").expect("entry").path();
+    let text = |name: &str| std::fs::read_to_string(network.join(name)).expect(name);
+    let trained: toml::Table = text("trained.toml").parse().expect("TOML");
+    let card = serde_json::from_str(&text("model.json")).expect("JSON");
+    (trained["resolution"].as_integer().expect("a number"), card)
+}
+
+#[test]
+fn what_is_exported_is_what_was_timed_where_pictures_are_large_enough() {
+    let place = place();
+    place.write("small.toml", SMALL_SPACE);
+    write_pictures(&place.path("pictures"), 4, |_| (40, 36));
+    let (resolution, card) = trained_in_the_end(&place, "large", &["--train-resolution", "16"]);
+    assert_eq!((resolution, &card["proxy_of"]), (32, &serde_json::Value::Null));
+    let (resolution, card) = trained_in_the_end(&place, "asked", &["--final-resolution", "24"]);
+    assert_eq!((resolution, &card["proxy_of"]["resolution"]), (24, &32.into()));
+    assert_eq!(card["latency"], serde_json::Value::Null);
+
+    std::fs::remove_dir_all(place.path("pictures")).expect("disk");
+    write_pictures(&place.path("pictures"), 4, |_| (20, 20));
+    let (resolution, card) = trained_in_the_end(&place, "little", &[]);
+    assert_eq!((resolution, &card["proxy_of"]["resolution"]), (20, &32.into()));
+    let (resolution, card) = trained_in_the_end(&place, "timed", &["--final-resolution", "timed"]);
+    assert_eq!((resolution, &card["proxy_of"]), (32, &serde_json::Value::Null));
+    let mut wrong = search(&place, "wrong");
+    wrong.args(["--final-resolution", "tiny"]);
+    assert!(said(wrong, 2).contains("write `timed`, or a number of pixels"));
 }

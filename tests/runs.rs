@@ -243,3 +243,26 @@ fn finals_of_a_search_are_trainings_that_go_on_after_a_kill() {
     assert!(trained <= 30 - before, "{trained} epochs were trained again after {before}");
     assert_eq!(results(&place.path("killed")), results(&place.path("whole")));
 }
+
+#[test]
+fn a_final_of_a_search_is_repeated_by_mbn_train_to_the_last_bit() {
+    let place = Place::new();
+    place.write("final.toml", &std::fs::read_to_string("recipes/search_final.toml").expect("shipped"));
+    place.search("run").args(["--final-recipe", "final.toml", "--final-epochs", "3"]).assert().success();
+    let networks = std::fs::read_dir(place.path("run/networks")).expect("networks");
+    let mut repeated = 0;
+    for (number, network) in networks.enumerate() {
+        let network = network.expect("entry").path();
+        let out = format!("again{number}");
+        let mut train = place.command(env!("CARGO_BIN_EXE_mbn-train"));
+        train.arg(network.join("trained.toml")).arg("--normalisation").arg(network.join("model.json"));
+        train.args(["--recipe", "final.toml", "--epochs", "3", "--data", "images", "--out", &out]);
+        train.assert().success();
+        let bytes = |path: &Path| std::fs::read(path).expect("weights");
+        let again = bytes(&place.path(&out).join("last.safetensors"));
+        assert!(again == bytes(&network.join("training/last.safetensors")));
+        assert!(again == bytes(&network.join("weights.safetensors")));
+        repeated += 1;
+    }
+    assert!(repeated > 0, "the search has no finals");
+}

@@ -370,8 +370,12 @@ impl Manifest {
 
 /// The options that differ between two texts of `run.toml`.
 fn changed_options(before: &str, now: &str) -> Vec<String> {
-    let parse = |text: &str| toml::from_str::<serde_json::Value>(text).unwrap_or_default();
-    differences(&parse(before), &parse(now))
+    let parse = |text: &str| toml::from_str::<serde_json::Value>(text);
+    let now = parse(now).expect("options were written as TOML just now");
+    match parse(before) {
+        Ok(before) => differences(&before, &now),
+        Err(error) => vec![format!("{OPTIONS} cannot be read ({})", error.message())],
+    }
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ impl Loop<'_> {
             iterations.push(record);
         }
         if let Some(last) = iterations.last() {
-            let cost = last.winner().map_or(f64::NAN, |winner| winner.cost);
+            let cost = last.winner().map_or(self.run.start_cost(), |winner| winner.cost);
             self.on_the_way(cost);
             self.events.tell(NetadaptEvent::Resumed { iterations: iterations.len(), cost });
         }

@@ -40,7 +40,7 @@ pub enum SearchRunError {
     Report(#[from] ReportError),
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Training(#[from] TrainingRunError),
+    Training(Box<TrainingRunError>),
     #[error(transparent)]
     Images(DataError),
     #[error("cannot start threads: {0}")]
@@ -71,7 +71,13 @@ impl From<TrainError> for SearchRunError {
         match error {
             TrainError::Interrupted => Self::Interrupted { trials: 0 },
             TrainError::Data(error) => Self::Images(error),
-            other => Self::Training(other.into()),
+            other => TrainingRunError::from(other).into(),
         }
+    }
+}
+
+impl From<TrainingRunError> for SearchRunError {
+    fn from(error: TrainingRunError) -> Self {
+        Self::Training(Box::new(error))
     }
 }

@@ -360,7 +360,10 @@ impl Work<'_> {
         if let (true, Some(reason)) = (front.is_empty(), last_failure) {
             return Err(SearchRunError::AllFailed { reason: reason.to_owned() });
         }
-        for (position, &index) in spread(&front, self.run.options.finals).iter().enumerate() {
+        let chosen = spread(&front, self.run.options.finals);
+        // A front may have fewer networks than were to be trained longer.
+        self.events.set(self.events.progress().0, (trials.len() + chosen.len()) as u64);
+        for (position, &index) in chosen.iter().enumerate() {
             let trial = &trials[index];
             if known.get(position).is_some_and(|record| record.arch_id == trial.arch_id) {
                 continue;
