@@ -225,7 +225,8 @@ fn a_picture_that_breaks_in_the_middle_of_a_training_costs_no_finished_epoch() {
     write_pictures(&place.path("pictures"), 8, |_| (20, 20));
     let picture: PathBuf = place.path("pictures/train/dark/001.png");
     let intact = std::fs::read(&picture).expect("picture");
-    let damages: [(&str, &dyn Fn(&Path)); 3] = [
+    type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+    let damages: [Damage<'_>; 3] = [
         ("cannotdecodetheimagepictures/train/dark/001.png", &|path| {
             std::fs::write(path, vec![0; intact.len()]).expect("disk");
         }),

@@ -137,7 +137,7 @@ mod tests {
             prop_assert!(chosen.is_sorted_by(|a, b| a < b) && chosen.iter().all(|&i| i < labels.len()));
             prop_assert!(chosen.len() >= limit.min(labels.len()));
             let classes = members_by_class(&labels);
-            prop_assert!(chosen.len() <= limit.min(labels.len()).max(0) + 2 * classes.len());
+            prop_assert!(chosen.len() <= limit.min(labels.len()) + 2 * classes.len());
             for (label, members) in classes {
                 let kept = chosen.iter().filter(|&&i| labels[i] == label).count();
                 let share = limit as f64 * members.len() as f64 / labels.len() as f64;
