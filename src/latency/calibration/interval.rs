@@ -11,7 +11,7 @@ use std::str::FromStr;
 use miette::Diagnostic;
 
 use crate::latency::LatencyTable;
-use crate::latency::write::decimal;
+use crate::latency::file::decimal;
 
 /// Room for the rounding of `(n + 1) c`, which is a whole number in the cases that matter.
 const ROUNDING: f64 = 1e-9;

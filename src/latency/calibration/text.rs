@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::{Calibration, Term};
 use crate::graph::UnitKind;
-use crate::latency::write::decimal;
+use crate::latency::file::decimal;
 
 impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::Deserialize;
 
 use crate::diagnostic::FileError;
-use crate::latency::csv_place::{CsvText, Place};
+use crate::latency::file::{CsvText, Place};
 
 const COLUMNS: [&str; 7] =
     ["network", "latency_ms", "stddev_ms", "samples", "width", "resolution", "classes"];

@@ -11,7 +11,7 @@ const IMPLAUSIBLE_MS: f64 = 60_000.0;
 
 /// A file's name and text; lines that start with `#` are comments.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CsvText<'a> {
+pub(in crate::latency) struct CsvText<'a> {
     pub file: &'a str,
     pub text: &'a str,
 }
@@ -58,7 +58,7 @@ impl<'a> CsvText<'a> {
 }
 
 /// One record.
-pub(super) struct Place<'a> {
+pub(in crate::latency) struct Place<'a> {
     pub csv: CsvText<'a>,
     pub columns: &'a csv::StringRecord,
     pub record: &'a csv::StringRecord,
