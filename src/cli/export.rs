@@ -7,10 +7,11 @@ use clap::{CommandFactory, Parser, ValueEnum};
 use miette::{IntoDiagnostic, Report, miette};
 
 use super::exit::finish;
-use super::output::print;
-use super::{Exit, NetworkArgs, WeightsArgs};
+use super::output::{print, print_finished};
+use super::{Exit, NetworkArgs, OutputArgs, WeightsArgs};
 use crate::export::{Batch, Opset};
 use crate::pytorch::Package;
+use crate::run::RunKind;
 use crate::run::export::{
     Calibrating, ExportReport, Images, Int8Report, OnnxExport, Runtimes, Source, TOLERANCE, write_own,
     write_pytorch,
@@ -76,12 +77,8 @@ pub struct ExportArgs {
     /// The folder to write to [default: export/ in the run's, or results/export]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Print the report as JSON
-    #[arg(long)]
-    json: bool,
-    /// Print only the result
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What can be written.
@@ -134,7 +131,11 @@ fn export(args: &ExportArgs) -> Result<Exit, Report> {
     let report_file = path(&format!("{ending}.json"));
     write_whole_file(&report_file, text.as_bytes())
         .map_err(|error| miette!("cannot write {}: {error}", report_file.display()))?;
-    print(if args.json { text } else { report_text(&report, &report_file) });
+    if args.output.json {
+        print_finished(&report_file, RunKind::Export, &report);
+    } else {
+        print(report_text(&report, &report_file));
+    }
     Ok(Exit::Done)
 }
 
@@ -179,7 +180,7 @@ fn onnx(args: &ExportArgs, source: &Source, images: &Images, path: &Path) -> Res
         proof_images: args.images as usize,
         runtimes: &runtimes,
         stage: &|stage| {
-            if !args.quiet && !args.json {
+            if !args.output.quiet && !args.output.json {
                 say(stage);
             }
         },

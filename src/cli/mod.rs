@@ -17,7 +17,6 @@ mod output;
 mod recipe_arg;
 #[cfg(feature = "train")]
 pub mod report;
-#[cfg(feature = "train")]
 mod run_args;
 #[cfg(feature = "train")]
 pub mod search;
@@ -32,6 +31,7 @@ mod weights_args;
 pub use confidence_arg::ConfidenceArg;
 pub use exit::{Exit, report_error};
 pub use network_args::NetworkArgs;
+pub use run_args::OutputArgs;
 #[cfg(feature = "train")]
 pub use run_args::RunArgs;
 #[cfg(feature = "train")]

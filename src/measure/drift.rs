@@ -3,12 +3,13 @@
 //! Test: Mann (1945) and Kendall (1975), which asks nothing of the distribution of times. Size: the slope of Theil (1950)
 //! and Sen (1968), which single bad times do not move.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::robust::median;
 
 /// What the times of the sentinel say.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Drift {
     /// How often it was timed.
     pub times: usize,

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use miette::{Diagnostic, Report};
 
-use super::check::{plural, summary};
 use super::header_args::{Header, HeaderArgs, NotTold, names};
-use super::out::Out;
 use crate::cli::output::print;
 use crate::cli::{Exit, NetworkArgs};
 use crate::graph::LayerGraph;
 use crate::latency::audit::audit;
 use crate::latency::foreign::{self, ForeignFormat, ForeignTable};
 use crate::latency::{LatencyTable, table_text};
+use crate::run::measurement::{Out, audit_summary};
+use crate::run::plural;
 use crate::text_file::read_text;
 
 /// Convert the latency table of another project: proxylessnas, ofa, tunas,
@@ -63,7 +63,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<Exit, Report> {
     let text = table_text(&header, &table.rows);
     LatencyTable::parse(&name, &text)?;
     out.write(&text)?;
-    print(report(&table, &summary(&audit(&name, &text)), &name));
+    print(report(&table, &audit_summary(&audit(&name, &text)), &name));
     Ok(Exit::Done)
 }
 

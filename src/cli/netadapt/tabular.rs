@@ -100,7 +100,7 @@ pub(super) fn run(args: &NetadaptArgs, file: &Path) -> Result<Exit, Report> {
         random_score: (!random.is_empty()).then(|| Spread::of(&random)),
         runs: &runs,
     };
-    if args.run.json {
+    if args.run.output.json {
         print(serde_json::to_string_pretty(&output).unwrap_or_default() + "\n");
     } else {
         print(text_of(&output, args, table.groups().len()));

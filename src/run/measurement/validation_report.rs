@@ -2,38 +2,63 @@
 
 use std::path::Path;
 
-use miette::{IntoDiagnostic, Report, WrapErr};
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{MeasurementError, Out};
 use crate::latency::{Comparison, Figures};
-use crate::whole_file::write_whole_file;
+#[cfg(feature = "train")]
+use crate::run::inputs::file_name;
+
+/// The figures of all tables that were validated on the same networks.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Validation {
+    /// One for each table.
+    pub reports: Vec<ValidationReport>,
+}
+
+impl Validation {
+    /// All figures, and which of several tables predicts better.
+    pub fn text(&self) -> String {
+        let text: String = self.reports.iter().map(ValidationReport::text).collect();
+        let error = |report: &ValidationReport| report.figures.rmse_percent;
+        match self.reports.iter().min_by(|a, b| error(a).total_cmp(&error(b))) {
+            Some(best) if self.reports.len() > 1 => text + &format!("{} predicts better\n", best.table),
+            _ => text,
+        }
+    }
+}
 
 /// The figures of one table.
-#[derive(Debug, Serialize)]
-pub(super) struct ValidationReport {
-    pub(super) table: String,
-    pub(super) device: String,
-    pub(super) space: String,
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ValidationReport {
+    /// The table's file.
+    pub table: String,
+    /// Its device.
+    pub device: String,
+    /// The search space that the networks are of.
+    pub space: String,
     /// Of the bare sums.
-    pub(super) raw: Figures,
+    pub raw: Figures,
     /// Of the corrected sums.
-    pub(super) figures: Figures,
-    pub(super) calibration: String,
+    pub figures: Figures,
+    /// The corrections.
+    pub calibration: String,
     /// Standard error of the measured latencies in percent, median over networks.
-    pub(super) noise_percent: f64,
+    pub noise_percent: f64,
     #[serde(skip)]
     pub(super) networks: Validated,
 }
 
 /// All networks, predicted with the corrections.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Validated {
     pub(super) fitted: Vec<Comparison>,
     pub(super) held_out: Vec<Comparison>,
 }
 
 impl ValidationReport {
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         format!(
             "{} on {} networks of {} that no fit has seen, measured with a standard error of {:.1} %\n\
              \x20                     bias      RMSE      |error|   within 5 %  within 10 %  Kendall tau\n\
@@ -49,33 +74,30 @@ impl ValidationReport {
     }
 
     /// Writes `validation.json`, `networks.csv` and, where figures are drawn, `validation.svg` and `.png`.
-    pub(super) fn write(&self, folder: &Path) -> Result<(), Report> {
-        let json = serde_json::to_string_pretty(self).into_diagnostic()?;
+    pub(super) fn write(&self, folder: &Path) -> Result<(), MeasurementError> {
+        let json = serde_json::to_string_pretty(self).expect("reports are plain data with text keys");
         let files = [("validation.json", json + "\n"), ("networks.csv", self.csv())];
         for (name, text) in files {
-            let path = folder.join(name);
-            write_whole_file(&path, text.as_bytes())
-                .into_diagnostic()
-                .wrap_err_with(|| format!("cannot write {}", path.display()))?;
+            Out::new(&folder.join(name), true)?.write(&text)?;
         }
         self.draw(folder)
     }
 
     #[cfg(feature = "train")]
-    fn draw(&self, folder: &Path) -> Result<(), Report> {
+    fn draw(&self, folder: &Path) -> Result<(), MeasurementError> {
         let plot = crate::report::ScatterPlot {
             title: format!("Latency of whole networks, predicted from {}", file_name(&self.table)),
             subtitle: format!("{}, networks of {}", self.device, self.space),
             networks: self.networks.held_out.clone(),
             fitted: self.networks.fitted.clone(),
         };
-        plot.write(&folder.join("validation")).into_diagnostic()?;
+        plot.write(&folder.join("validation"))?;
         Ok(())
     }
 
     /// Figures are left out of the program for phones and boards.
     #[cfg(not(feature = "train"))]
-    fn draw(&self, _folder: &Path) -> Result<(), Report> {
+    fn draw(&self, _folder: &Path) -> Result<(), MeasurementError> {
         Ok(())
     }
 
@@ -88,11 +110,6 @@ impl ValidationReport {
         }
         text
     }
-}
-
-#[cfg(feature = "train")]
-fn file_name(path: &str) -> String {
-    Path::new(path).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn line(figures: &Figures) -> String {
