@@ -9,7 +9,7 @@ use crate::graph::LayerGraph;
 use crate::latency::{Budget, LatencyTable, MissingRows};
 
 /// What a network costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Resource {
     /// Milliseconds on a device.
@@ -49,7 +49,7 @@ impl Resource {
 }
 
 /// The most a network may cost: `15ms`, `30M-madds`, `1.5M-params`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Limit {
     /// What is limited.

@@ -71,7 +71,9 @@ pub struct NetworkSpec {
 }
 
 /// Identity of a network: the hash of its canonical text, without the name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct ArchId(String);
 

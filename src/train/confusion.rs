@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Counts of images by class and prediction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Confusion {
     /// `rows[class][predicted]`.

@@ -12,7 +12,7 @@ use crate::graph::LayerGraph;
 use crate::latency::audit::audit;
 use crate::latency::foreign::{self, ForeignFormat, ForeignTable};
 use crate::latency::{LatencyTable, table_text};
-use crate::run::measurement::{Out, audit_summary};
+use crate::run::measurement::{audit_summary, check_free, write};
 use crate::run::plural;
 use crate::text_file::read_text;
 
@@ -56,13 +56,13 @@ enum ImportError {
 }
 
 pub(super) fn run(args: &ImportArgs) -> Result<Exit, Report> {
-    let out = Out::new(&args.out, args.force)?;
+    check_free(&args.out, args.force)?;
     let table = read(args)?;
     let header = header(args, &table)?;
     let name = args.out.display().to_string();
     let text = table_text(&header, &table.rows);
     LatencyTable::parse(&name, &text)?;
-    out.write(&text)?;
+    write(&args.out, &text)?;
     print(report(&table, &audit_summary(&audit(&name, &text)), &name));
     Ok(Exit::Done)
 }

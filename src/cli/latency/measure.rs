@@ -12,7 +12,7 @@ use crate::cli::interrupt::stop_on_ctrl_c;
 use crate::cli::output::print;
 use crate::cli::{Exit, OutputArgs};
 use crate::measure::{Plan, Settings, Surrounding};
-use crate::run::measurement::{MeasurementReport, MeasurementRun, Out, TaskProgress, read_plan};
+use crate::run::measurement::{MeasurementReport, MeasurementRun, TaskProgress, check_free, read_plan};
 use crate::terminal::say;
 
 /// Measure the latency table of this machine.
@@ -68,15 +68,15 @@ fn surrounding(text: &str) -> Result<Surrounding, &'static str> {
 }
 
 pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
-    let out = Out::new(&args.out, args.force)?;
+    check_free(&args.out, args.force)?;
     let Some(plan) = plan(args)? else {
         return super::usage("give what to measure: --plan PLAN, --space FILE or --network FILE");
     };
     let observer = args.output.observer(|| TaskProgress::stderr("measuring"));
     if let Some((remote, program)) = args.remote.device() {
         let device = args.device.clone().or_else(|| remote.name());
-        let report = remote.measure(program, &plan, &args.sent(device), out, observer.as_ref())?;
-        told(args, &format!("fetched {}\n", out.name()), &report);
+        let report = remote.measure(program, &plan, &args.sent(device), &args.out, observer.as_ref())?;
+        told(args, &format!("fetched {}\n", args.out.display()), &report);
         return Ok(Exit::Done);
     }
     let runtime = args.runtime.start()?;
@@ -91,7 +91,7 @@ pub(super) fn run(args: &MeasureArgs) -> Result<Exit, Report> {
         },
         device: args.device.as_deref(),
         licence: args.licence.as_deref(),
-        out,
+        out: &args.out,
     };
     let stop = stop_on_ctrl_c()?;
     let measured = measurement.run(observer.as_ref(), &stop);

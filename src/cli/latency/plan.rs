@@ -8,7 +8,7 @@ use miette::Report;
 use crate::cli::Exit;
 use crate::cli::output::print;
 use crate::measure::{Plan, Settings, Wanted, Work};
-use crate::run::measurement::{Out, coarsest_grid, wanted};
+use crate::run::measurement::{check_free, coarsest_grid, wanted, write};
 use crate::run::{minutes, plural};
 
 /// List what has to be measured for a search space or for networks, in as few
@@ -85,12 +85,12 @@ impl SubjectArgs {
 }
 
 pub(super) fn run(args: &PlanArgs) -> Result<Exit, Report> {
-    let out = Out::new(&args.out, args.force)?;
+    check_free(&args.out, args.force)?;
     let Some(wanted) = args.subject.wanted()? else {
         return super::usage("give what the table is for: --space FILE or --network FILE");
     };
     let (plan, grid) = args.subject.plan(wanted)?;
-    out.write(&plan.to_toml())?;
+    write(&args.out, &plan.to_toml())?;
     if let Some(grid) = grid {
         print(format_args!("{grid}\n"));
     }

@@ -11,7 +11,7 @@ use crate::cli::{Exit, NetworkArgs};
 use crate::diagnostic::FileError;
 use crate::latency::{Measurement, Measurements};
 use crate::run::RunKind;
-use crate::run::measurement::{Out, TransferRun};
+use crate::run::measurement::{TransferRun, check_free};
 use crate::space;
 use crate::spec::NetworkSpec;
 use crate::text_file::ReadError;
@@ -57,9 +57,9 @@ pub(super) struct TransferArgs {
 }
 
 pub(super) fn run(args: &TransferArgs) -> Result<Exit, Report> {
-    let out = args.out.as_deref().map(|path| Out::new(path, args.force)).transpose()?;
+    args.out.iter().try_for_each(|path| check_free(path, args.force))?;
     let mut transfer = TransferRun::open(&args.from, &args.measurements, network)?;
-    if let Some(out) = out {
+    if let Some(out) = &args.out {
         // The images are those of the rows.
         let sides = transfer.source().header.entries.get("resolution").cloned();
         let header = args.header.required(std::slice::from_ref(&args.measurements), sides)?;

@@ -10,7 +10,7 @@ use crate::cli::interrupt::stop_on_ctrl_c;
 use crate::cli::output::print;
 use crate::cli::{Exit, OutputArgs};
 use crate::measure::WholeSettings;
-use crate::run::measurement::{TaskProgress, ValidationOptions, ValidationRun};
+use crate::run::measurement::{TaskProgress, ValidationRun};
 use crate::space;
 
 /// Measure whole random networks of a space, fit what a table's sums get wrong on
@@ -54,19 +54,12 @@ pub(super) struct ValidateArgs {
 }
 
 pub(super) fn run(args: &ValidateArgs) -> Result<Exit, Report> {
-    let options = ValidationOptions {
-        networks: args.networks as usize,
-        fit: args.fit as usize,
-        settings: WholeSettings {
-            rounds: usize::from(args.rounds),
-            passes: usize::from(args.passes),
-            seed: args.seed,
-        },
-        report: args.report.as_deref(),
-        dry_run: args.dry_run,
-    };
+    let settings =
+        WholeSettings { rounds: usize::from(args.rounds), passes: usize::from(args.passes), seed: args.seed };
     let space = space::load(&args.space)?;
-    let validation = ValidationRun::new(&args.target, &space, options)?;
+    let counts = [args.networks, args.fit].map(|count| count as usize);
+    let mut validation = ValidationRun::new(&args.target, &space, counts, settings)?;
+    (validation.report, validation.dry_run) = (args.report.as_deref(), args.dry_run);
     let runtime = args.runtime.start()?;
     let observer = args.output.observer(|| TaskProgress::stderr("measuring whole networks"));
     let machine = args.runtime.machine(runtime.as_ref());

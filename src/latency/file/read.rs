@@ -53,7 +53,10 @@ pub(in crate::latency) fn records(
     text: &str,
     header: &TableHeader,
 ) -> Result<Vec<Result<Record, FileError>>, FileError> {
-    Reader { csv: CsvText { file, text }, header }.read()
+    let csv = CsvText { file, text };
+    let mut reader = csv.reader();
+    let columns = csv.columns(&mut reader, &COLUMNS, &["op", "latency_ms"])?;
+    Ok(reader.records().map(|found| record(csv, header, &columns, found)).collect())
 }
 
 /// A row as it stands in the file.
@@ -75,35 +78,22 @@ struct RawRow {
     samples: Option<u32>,
 }
 
-struct Reader<'a> {
-    csv: CsvText<'a>,
-    header: &'a TableHeader,
-}
-
-impl Reader<'_> {
-    fn read(&self) -> Result<Vec<Result<Record, FileError>>, FileError> {
-        let mut csv = self.csv.reader();
-        let columns = self.csv.columns(&mut csv, &COLUMNS, &["op", "latency_ms"])?;
-        Ok(csv.records().map(|record| self.record(&columns, record)).collect())
-    }
-
-    fn record(
-        &self,
-        columns: &csv::StringRecord,
-        record: csv::Result<csv::StringRecord>,
-    ) -> Result<Record, FileError> {
-        let record = record.map_err(|error| self.csv.error(&error))?;
-        let place =
-            RowPlace { place: Place { csv: self.csv, columns, record: &record }, header: self.header };
-        let raw: RawRow = place.place.deserialize()?;
-        Ok(Record {
-            line: place.place.line(),
-            span: place.place.span("op"),
-            row: place.row(&raw)?,
-            unit: if raw.op == "base" { None } else { Some(place.unit(&raw)?) },
-            samples: raw.samples,
-        })
-    }
+fn record(
+    csv: CsvText<'_>,
+    header: &TableHeader,
+    columns: &csv::StringRecord,
+    record: csv::Result<csv::StringRecord>,
+) -> Result<Record, FileError> {
+    let record = record.map_err(|error| csv.error(&error))?;
+    let place = RowPlace { place: Place { csv, columns, record: &record }, header };
+    let raw: RawRow = place.place.deserialize()?;
+    Ok(Record {
+        line: place.place.line(),
+        span: place.place.span("op"),
+        row: place.row(&raw)?,
+        unit: if raw.op == "base" { None } else { Some(place.unit(&raw)?) },
+        samples: raw.samples,
+    })
 }
 
 /// One record of a table, for errors that point at its fields.

@@ -59,7 +59,7 @@ pub enum MeasurementError {
     ))]
     AnotherPlan { plan: String, made_for: String, asked: String },
     /// A device without a name of its own.
-    #[error("the device does not tell its name")]
+    #[error("the name of the device is unknown")]
     #[diagnostic(help("give it with --device NAME"))]
     NoName,
     /// A table of another runtime.

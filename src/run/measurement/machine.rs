@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::MeasurementError;
-use crate::measure::{Goes, MeasureError, Progress, host};
+use crate::measure::{Goes, MeasureError, host};
 use crate::run::events::{Events, TaskEvent};
 use crate::runtime::Runtime;
 
@@ -19,36 +19,28 @@ pub struct Machine<'a> {
     pub core: Option<usize>,
 }
 
-/// What was measured, with what is to be said of it.
-pub(super) struct Watched<T> {
-    pub measured: T,
-    /// What was wrong before it began.
-    pub before: Vec<String>,
-    /// What others took of the machine meanwhile.
-    pub after: Vec<String>,
-}
-
 impl Machine<'_> {
     /// Runtime with its version.
     pub fn runtime_name(&self) -> String {
         format!("{} {}", self.runtime.name(), self.runtime.version())
     }
 
-    /// Measures, going on with what `journal` holds, and tells how far it has come at each percent.
+    /// Measures, going on with what `journal` holds, and tells how far it has come at each percent. Returns
+    /// what was wrong before it began, and what others took of the machine meanwhile, too.
     pub(super) fn watch<R, T>(
         &self,
         events: &Events<'_, TaskEvent<R>>,
         journal: &Path,
         stop: &AtomicBool,
         measure: impl FnOnce(&dyn Runtime, &Path, Goes<'_>) -> Result<Option<T>, MeasureError>,
-    ) -> Result<Watched<T>, MeasurementError> {
+    ) -> Result<(T, Vec<String>, Vec<String>), MeasurementError> {
         let before = host::warnings(self.core.unwrap_or(0));
         for message in &before {
             events.tell(TaskEvent::Warning { message: message.clone() });
         }
         let ticks = host::Ticks::now();
         let mut told = None;
-        let mut goes_on = |Progress { done, all }| {
+        let mut goes_on = |done: usize, all: usize| {
             events.set(done as u64, all as u64);
             let percent = 100 * done / all.max(1);
             if told.replace(percent) == Some(percent) {
@@ -63,15 +55,15 @@ impl Machine<'_> {
         };
         let disturbance = ticks.zip(host::Ticks::now()).map(|(before, after)| before.disturbance(after));
         let after = disturbance.into_iter().flat_map(host::Disturbance::warnings).collect();
-        Ok(Watched { measured, before, after })
+        Ok((measured, before, after))
     }
 }
 
-/// What to say of visits at moments that were not calm.
+/// What to say of visits that other work of the machine disturbed.
 pub(super) fn disturbed_note(disturbed: usize, visits: usize) -> Option<String> {
     (disturbed > 0).then(|| {
         format!(
-            "{disturbed} of {visits} visits fell on moments that were not calm, and count where there are no others"
+            "{disturbed} of {visits} visits were disturbed by other work of the machine, and count only where there are no others"
         )
     })
 }

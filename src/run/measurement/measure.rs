@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use super::machine::{Machine, Watched, disturbed_note};
-use super::{MeasurementError, MeasurementReport, Out};
+use super::machine::{Machine, disturbed_note};
+use super::{MeasurementError, MeasurementReport, write};
 use crate::latency::LatencyTable;
 use crate::measure::{Drift, Measured, Plan, Provenance, Settings, Work, host, measure, table};
 use crate::run::events::{Events, Observer, RunKind, TaskEvent};
@@ -25,7 +25,7 @@ pub struct MeasurementRun<'a> {
     /// Licence of the numbers.
     pub licence: Option<&'a str>,
     /// Where the table goes.
-    pub out: Out<'a>,
+    pub out: &'a Path,
 }
 
 /// Where a measurement is kept until its table is written.
@@ -47,12 +47,12 @@ impl MeasurementRun<'_> {
     ) -> Result<MeasurementReport, MeasurementError> {
         let device = self.device.map(str::to_owned).or_else(host::device_name);
         let device = device.ok_or(MeasurementError::NoName)?;
-        let events = Events::new(self.out.path(), RunKind::Measurement, 0, observer);
+        let events = Events::new(self.out, RunKind::Measurement, 0, observer);
         let (watch, work) = (Stopwatch::start(), Work::of(self.plan, &self.settings));
         events.set(0, work.visits as u64);
         events.tell(TaskEvent::Started { summary: self.summary(&device, &work) });
-        let journal = journal(self.out.path());
-        let Watched { measured, before, after } =
+        let journal = journal(self.out);
+        let (measured, before, after) =
             self.machine.watch(&events, &journal, stop, |runtime, journal, goes_on| {
                 measure(self.plan, runtime, self.settings, journal, goes_on)
             })?;
@@ -67,13 +67,14 @@ impl MeasurementRun<'_> {
             licence: self.licence.map(str::to_owned),
             notes: before.into_iter().chain(after).chain(disturbed).chain(drift).collect(),
         };
+        let name = self.out.display().to_string();
         let text = table(&measured, self.plan, &provenance);
-        let left_out = LatencyTable::parse(&self.out.name(), &text)?.left_out_errors();
-        self.out.write(&text)?;
+        let left_out = LatencyTable::parse(&name, &text)?.left_out_errors();
+        write(self.out, &text)?;
         // What it holds is in the table now; if it stays, the next measurement of this table is that of the same plan.
         let _ = std::fs::remove_file(&journal);
         let seconds = watch.elapsed().as_secs_f64();
-        let report = MeasurementReport::new(self.out.name(), &measured, &left_out, provenance, seconds);
+        let report = MeasurementReport::new(name, &measured, &left_out, provenance, seconds);
         events.tell(TaskEvent::Finished(report.clone()));
         Ok(report)
     }

@@ -7,11 +7,10 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{MeasurementError, MeasurementReport, Out};
+use super::{MeasurementError, MeasurementReport, write};
 use crate::latency::LatencyTable;
 use crate::measure::Plan;
 use crate::run::events::{Event, Events, Observer, RunKind, TaskEvent};
-use crate::run::words::plural;
 use crate::whole_file::write_whole_file;
 
 /// A device that commands and files are sent to.
@@ -37,24 +36,14 @@ impl Remote {
         program: &Path,
         plan: &Plan,
         options: &[String],
-        out: Out<'_>,
+        out: &Path,
         observer: &dyn Observer<TaskEvent<MeasurementReport>>,
     ) -> Result<MeasurementReport, MeasurementError> {
         if !program.is_file() {
             return Err(MeasurementError::NoProgram { path: program.to_owned() });
         }
-        let events = Events::new(out.path(), RunKind::Measurement, 0, observer);
-        events.tell(TaskEvent::Started {
-            summary: vec![format!(
-                "{} to {}, for {} in {}",
-                program.display(),
-                self.shown(),
-                plural(plan.chosen, "row"),
-                plural(plan.pieces.len(), "block")
-            )],
-        });
-        let name =
-            out.path().file_name().map_or("table.csv".into(), |name| name.to_string_lossy().into_owned());
+        let events = Events::new(out, RunKind::Measurement, 0, observer);
+        let name = out.file_name().map_or("table.csv".into(), |name| name.to_string_lossy().into_owned());
         let failed = |source| MeasurementError::Write { path: std::env::temp_dir(), source };
         let here = tempfile::tempdir().map_err(failed)?;
         let (file, fetched) = (here.path().join("plan.toml"), here.path().join(&name));
@@ -79,16 +68,17 @@ impl Remote {
             }
             Some(())
         })?;
-        self.fetch(&name, &fetched)?;
-        let text = std::fs::read_to_string(&fetched).map_err(failed)?;
-        LatencyTable::parse(&out.name(), &text)?;
-        out.write(&text)?;
         let report: MeasurementReport = report.ok_or_else(|| MeasurementError::RemoteFailed {
             what: program.display().to_string(),
             how: "no report; is it of this version?".to_owned(),
             said: String::new(),
         })?;
-        let report = MeasurementReport { table: out.name(), ..report };
+        self.fetch(&name, &fetched)?;
+        let text = std::fs::read_to_string(&fetched).map_err(failed)?;
+        let table = out.display().to_string();
+        LatencyTable::parse(&table, &text)?;
+        write(out, &text)?;
+        let report = MeasurementReport { table, ..report };
         events.tell(TaskEvent::Finished(report.clone()));
         Ok(report)
     }
@@ -114,15 +104,6 @@ impl Remote {
             command.args(["-s", serial]);
         }
         command
-    }
-
-    /// The device in messages.
-    fn shown(&self) -> String {
-        match self {
-            Self::Ssh(host) => host.clone(),
-            Self::Adb(Some(serial)) => format!("the Android device {serial}"),
-            Self::Adb(None) => "the Android device".to_owned(),
-        }
     }
 
     fn shell(&self, line: &str) -> Command {

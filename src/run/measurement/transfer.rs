@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::transfer_report::{Next, TransferReport};
-use super::{MeasurementError, Out};
+use super::{MeasurementError, write};
 use crate::diagnostic::FileError;
 use crate::graph::LayerGraph;
 use crate::latency::audit::audit;
@@ -85,7 +85,7 @@ impl TransferRun {
     /// If the table is none, or cannot be written.
     pub fn write(
         &mut self,
-        out: Out<'_>,
+        out: &Path,
         stated: Vec<(&'static str, String)>,
         given: [(&'static str, Option<String>); 2],
     ) -> Result<(), MeasurementError> {
@@ -107,9 +107,9 @@ impl TransferRun {
         let given = given.into_iter().filter(|(_, value)| value.is_some());
         let entries: Vec<(&str, Option<String>)> = stated.chain(learned).chain(given).collect();
         let text = with_entries(&self.source_text, &entries);
-        let name = out.name();
+        let name = out.display().to_string();
         LatencyTable::parse(&name, &text)?;
-        out.write(&text)?;
+        write(out, &text)?;
         let audit = audit(&name, &text);
         self.report.written(name, &audit);
         Ok(())
@@ -125,7 +125,7 @@ impl TransferRun {
         let proposal = propose(&self.source, &self.transfer.fitted, among)?;
         let file = format!("{}-{}.toml", space.name, proposal.network.arch_id());
         let path = folder(&self.file).join(&file);
-        Out::new(&path, true)?.write(&proposal.network.to_toml())?;
+        write(&path, &proposal.network.to_toml())?;
         self.report.next = Some(Next::new(&proposal, &path, self.measurements.line_for(&file)));
         Ok(())
     }

@@ -4,10 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use super::machine::{Machine, Watched, disturbed_note};
+use super::machine::{Machine, disturbed_note};
 use super::measure::journal;
-use super::validation_report::Validated;
-use super::{MeasurementError, Out, Validation, ValidationReport};
+use super::{MeasurementError, Validation, ValidationReport, write};
 use crate::graph::LayerGraph;
 use crate::latency::{
     Calibration, Comparison, Figures, LATENCY_TABLES, LatencyTable, MeasuredNetwork, held_out_text,
@@ -20,21 +19,6 @@ use crate::space::SearchSpace;
 use crate::spec::NetworkSpec;
 use crate::text_file::read_text;
 
-/// How tables are validated.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ValidationOptions<'a> {
-    /// Networks to measure.
-    pub networks: usize,
-    /// Networks among them that the corrections are fitted to.
-    pub fit: usize,
-    /// How they are timed; the seed decides which networks are drawn, too.
-    pub settings: WholeSettings,
-    /// A folder for figures, all networks and a plot.
-    pub report: Option<&'a Path>,
-    /// Whether the tables stay as they are.
-    pub dry_run: bool,
-}
-
 /// A table with the text that it was read from.
 struct Target {
     path: PathBuf,
@@ -45,29 +29,35 @@ struct Target {
 /// Tables that are to be validated, and the networks that do it.
 pub struct ValidationRun<'a> {
     space: &'a SearchSpace,
-    options: ValidationOptions<'a>,
+    /// Networks that the corrections are fitted to: the first ones.
+    fit: usize,
+    settings: WholeSettings,
+    /// A folder for figures, all networks and a plot.
+    pub report: Option<&'a Path>,
+    /// Whether the tables stay as they are.
+    pub dry_run: bool,
     targets: Vec<Target>,
     networks: Vec<NetworkSpec>,
     graphs: Vec<LayerGraph>,
 }
 
 impl<'a> ValidationRun<'a> {
-    /// Draws the networks of a space, all of which the tables can price.
+    /// Draws `count` networks of a space, all of which the tables can price, to fit corrections to `fit` of them. The
+    /// seed of `settings` decides which these are.
     ///
     /// # Errors
     /// If a table cannot be read or lacks rows, or the space has too few networks.
     pub fn new(
         targets: &[PathBuf],
         space: &'a SearchSpace,
-        options: ValidationOptions<'a>,
+        [count, fit]: [usize; 2],
+        settings: WholeSettings,
     ) -> Result<Self, MeasurementError> {
-        let ValidationOptions { networks: count, fit, .. } = options;
         if fit >= count {
             return Err(MeasurementError::NoneLeft { fit, networks: count });
         }
         let targets = targets.iter().map(|path| Target::read(path)).collect::<Result<Vec<_>, _>>()?;
-        let networks =
-            space.draw_networks(count, &mut seed::rng(options.settings.seed, "validation networks", 0));
+        let networks = space.draw_networks(count, &mut seed::rng(settings.seed, "validation networks", 0));
         if networks.len() < count {
             return Err(MeasurementError::SmallSpace { found: networks.len() });
         }
@@ -77,7 +67,7 @@ impl<'a> ValidationRun<'a> {
         {
             target.table.predict(graph)?;
         }
-        Ok(Self { space, options, targets, networks, graphs })
+        Ok(Self { space, fit, settings, report: None, dry_run: false, targets, networks, graphs })
     }
 
     /// Measures the networks, going on where an interrupted validation was, fits and judges, and writes what was
@@ -94,7 +84,7 @@ impl<'a> ValidationRun<'a> {
         self.check_runtime(machine)?;
         // Options of the command line ask for at least one.
         let first = &self.targets[0].path;
-        let ValidationOptions { networks, fit, settings, .. } = self.options;
+        let (networks, fit, settings) = (self.networks.len(), self.fit, self.settings);
         let events = Events::new(first, RunKind::Validation, (networks * settings.rounds) as u64, observer);
         let space = &self.space.name;
         events.tell(TaskEvent::Started {
@@ -104,10 +94,9 @@ impl<'a> ValidationRun<'a> {
             )],
         });
         let journal = journal(first);
-        let Watched { measured, after, .. } =
-            machine.watch(&events, &journal, stop, |runtime, journal, goes_on| {
-                measure_whole(&self.networks, runtime, settings, journal, goes_on)
-            })?;
+        let (measured, _, after) = machine.watch(&events, &journal, stop, |runtime, journal, goes_on| {
+            measure_whole(&self.networks, runtime, settings, journal, goes_on)
+        })?;
         for message in disturbed_note(measured.disturbed, measured.visits).into_iter().chain(after) {
             events.tell(TaskEvent::Warning { message });
         }
@@ -143,7 +132,7 @@ impl<'a> ValidationRun<'a> {
                 relative_noise: summary.relative_standard_error(),
             });
         }
-        let (fitted, fresh) = networks.split_at(self.options.fit);
+        let (fitted, fresh) = networks.split_at(self.fit);
         let calibration = Calibration::fit(fitted)?.calibration.rounded();
         let held_out = compare(&calibration, fresh);
         let report = ValidationReport {
@@ -154,12 +143,13 @@ impl<'a> ValidationRun<'a> {
             figures: figures(&held_out),
             calibration: calibration.to_string(),
             noise_percent: 100.0 * median_noise(measured),
-            networks: Validated { fitted: compare(&calibration, fitted), held_out },
+            fitted: compare(&calibration, fitted),
+            held_out,
         };
-        if let Some(folder) = self.options.report {
+        if let Some(folder) = self.report {
             report.write(folder)?;
         }
-        if !self.options.dry_run {
+        if !self.dry_run {
             target.keep(&report)?;
         }
         Ok(report)
@@ -175,14 +165,14 @@ impl Target {
 
     /// Writes what was learned into the header.
     fn keep(&self, report: &ValidationReport) -> Result<(), MeasurementError> {
-        let mut ratios: Vec<f64> = report.networks.held_out.iter().map(|network| network.ratio()).collect();
+        let mut ratios: Vec<f64> = report.held_out.iter().map(|network| network.ratio()).collect();
         ratios.sort_by(f64::total_cmp);
         let entries = [
             ("calibration", Some(report.calibration.clone())),
             ("held_out", Some(held_out_text(&ratios))),
             ("space", Some(report.space.clone())),
         ];
-        Out::new(&self.path, true)?.write(&with_entries(&self.text, &entries))
+        write(&self.path, &with_entries(&self.text, &entries))
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{MeasurementError, Out};
+use super::{MeasurementError, write};
 use crate::latency::{Comparison, Figures};
 #[cfg(feature = "train")]
 use crate::run::inputs::file_name;
@@ -46,15 +46,12 @@ pub struct ValidationReport {
     pub calibration: String,
     /// Standard error of the measured latencies in percent, median over networks.
     pub noise_percent: f64,
+    /// The networks that the corrections were fitted to, predicted with them.
     #[serde(skip)]
-    pub(super) networks: Validated,
-}
-
-/// All networks, predicted with the corrections.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Validated {
-    pub(super) fitted: Vec<Comparison>,
-    pub(super) held_out: Vec<Comparison>,
+    pub fitted: Vec<Comparison>,
+    /// The others.
+    #[serde(skip)]
+    pub held_out: Vec<Comparison>,
 }
 
 impl ValidationReport {
@@ -78,7 +75,7 @@ impl ValidationReport {
         let json = serde_json::to_string_pretty(self).expect("reports are plain data with text keys");
         let files = [("validation.json", json + "\n"), ("networks.csv", self.csv())];
         for (name, text) in files {
-            Out::new(&folder.join(name), true)?.write(&text)?;
+            write(&folder.join(name), &text)?;
         }
         self.draw(folder)
     }
@@ -88,8 +85,8 @@ impl ValidationReport {
         let plot = crate::report::ScatterPlot {
             title: format!("Latency of whole networks, predicted from {}", file_name(&self.table)),
             subtitle: format!("{}, networks of {}", self.device, self.space),
-            networks: self.networks.held_out.clone(),
-            fitted: self.networks.fitted.clone(),
+            networks: self.held_out.clone(),
+            fitted: self.fitted.clone(),
         };
         plot.write(&folder.join("validation"))?;
         Ok(())
@@ -103,7 +100,7 @@ impl ValidationReport {
 
     fn csv(&self) -> String {
         let mut text = "part,predicted_ms,measured_ms\n".to_owned();
-        for (part, networks) in [("fitted", &self.networks.fitted), ("held_out", &self.networks.held_out)] {
+        for (part, networks) in [("fitted", &self.fitted), ("held_out", &self.held_out)] {
             for Comparison { predicted_ms, measured_ms } in networks {
                 text += &format!("{part},{predicted_ms:.6},{measured_ms:.6}\n");
             }

@@ -13,7 +13,7 @@ use crate::report::{Align, Table};
 const LAST_ITERATIONS: usize = 5;
 
 /// What became of a group.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct GroupChange {
     /// Its name.
     pub group: String,
@@ -29,7 +29,7 @@ pub struct GroupChange {
 }
 
 /// Everything that was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Summary {
     /// What is limited.
     pub resource: Resource,

@@ -7,7 +7,7 @@ use crate::space::Genotype;
 use crate::spec::ArchId;
 
 /// One candidate network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TrialRecord {
     /// Position in the order of proposals, from 0.
     pub trial: usize,
@@ -36,7 +36,7 @@ pub struct TrialRecord {
 }
 
 /// A network of the front, trained longer on all training images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FinalRecord {
     /// The trial it comes from.
     pub trial: usize,
