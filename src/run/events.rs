@@ -51,6 +51,7 @@ impl RunKind {
 
 /// Something that happened in a run. As JSON, the fields of the payload stand beside those of the envelope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Event_{P}")]
 pub struct Event<P> {
     /// The run: the name of its folder, or of the file that it writes.
     pub run: String,
@@ -68,6 +69,7 @@ pub struct Event<P> {
 /// What happens in a run that is many equal steps, or one, and ends with the report `R`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[schemars(rename = "{R}")]
 pub enum TaskEvent<R> {
     /// The run begins or goes on.
     Started {
