@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// Counts of images by class and prediction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(with = "Vec<Vec<u64>>")]
 #[serde(try_from = "Vec<Vec<u64>>", into = "Vec<Vec<u64>>")]
 pub struct Confusion {
     /// `rows[class][predicted]`, a square.

@@ -34,7 +34,6 @@ pub mod pytorch;
 #[cfg(feature = "train")]
 pub mod report;
 pub mod robust;
-#[cfg(feature = "train")]
 pub mod run;
 pub mod runtime;
 #[cfg(feature = "train")]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// How an evaluation ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Outcome {
     /// The network was trained and scored.

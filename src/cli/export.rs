@@ -7,15 +7,15 @@ use clap::{CommandFactory, Parser, ValueEnum};
 use miette::{IntoDiagnostic, Report, miette};
 
 use super::exit::finish;
-use super::output::print;
-use super::{Exit, NetworkArgs, WeightsArgs};
+use super::output::{print, print_finished};
+use super::{Exit, NetworkArgs, OutputArgs, WeightsArgs};
 use crate::export::{Batch, Opset};
 use crate::pytorch::Package;
-use crate::run::Images;
 use crate::run::export::{
     ExportReport, Int8Report, OnnxExport, Runtimes, Source, TOLERANCE, calibrating_images, images_for,
     images_of_trained, write_own, write_pytorch,
 };
+use crate::run::{Images, RunKind};
 use crate::runtime::OnnxRuntime;
 use crate::terminal::say;
 use crate::text_file::json_text;
@@ -78,12 +78,8 @@ pub struct ExportArgs {
     /// The folder to write to [default: export/ in the run's, or results/export]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Print the report as JSON
-    #[arg(long)]
-    json: bool,
-    /// Print only the result
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// What can be written.
@@ -140,7 +136,11 @@ fn export(args: &ExportArgs) -> Result<Exit, Report> {
     let text = json_text(&report);
     let report_file = path(&format!("{ending}.json"));
     write_whole_file(&report_file, text.as_bytes())?;
-    print(if args.json { text } else { report_text(&report, &report_file) });
+    if args.output.json {
+        print_finished(&report_file, RunKind::Export, &report);
+    } else {
+        print(report_text(&report, &report_file));
+    }
     Ok(Exit::Done)
 }
 
@@ -185,7 +185,7 @@ fn onnx(args: &ExportArgs, source: &Source, images: &Images, path: &Path) -> Res
         proof_images: args.images as usize,
         runtimes: &runtimes,
         stage: &|stage| {
-            if !args.quiet && !args.json {
+            if !args.output.quiet && !args.output.json {
                 say(stage);
             }
         },

@@ -19,7 +19,6 @@ mod output;
 mod recipe_arg;
 #[cfg(feature = "train")]
 pub mod report;
-#[cfg(feature = "train")]
 mod run_args;
 #[cfg(feature = "train")]
 pub mod search;
@@ -38,6 +37,7 @@ pub use exit::{Exit, report_error};
 #[cfg(feature = "train")]
 pub use image_args::ImageArgs;
 pub use network_args::NetworkArgs;
+pub use run_args::OutputArgs;
 #[cfg(feature = "train")]
 pub use run_args::RunArgs;
 #[cfg(feature = "train")]

@@ -1,5 +1,6 @@
 //! Arguments of every command that makes a run.
 
+#[cfg(feature = "train")]
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,15 +8,9 @@ use serde::Serialize;
 
 use crate::run::{JsonLines, Observer, Silent};
 
-/// Seed, folder and output of a run.
+/// What is printed beside the result.
 #[derive(Debug, Clone, Args)]
-pub struct RunArgs {
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
-    /// The run folder [default: a name made of the options, in results/]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
+pub struct OutputArgs {
     /// Print events as JSON lines on stdout
     #[arg(long)]
     pub json: bool,
@@ -24,7 +19,7 @@ pub struct RunArgs {
     pub quiet: bool,
 }
 
-impl RunArgs {
+impl OutputArgs {
     /// The observer that the options ask for: JSON lines on stdout, none, or progress for people.
     pub(super) fn observer<P: Serialize, O: Observer<P> + 'static>(
         &self,
@@ -36,4 +31,18 @@ impl RunArgs {
             (false, false) => Box::new(progress()),
         }
     }
+}
+
+/// Seed, folder and output of a run.
+#[cfg(feature = "train")]
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// The run folder [default: a name made of the options, in results/]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: OutputArgs,
 }

@@ -136,7 +136,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer = args.run.observer(SearchProgress::stderr);
+    let observer = args.run.output.observer(SearchProgress::stderr);
     let run = SearchRun {
         options: &options,
         inputs: &inputs,
@@ -150,7 +150,7 @@ fn search(args: &SearchArgs) -> Result<Exit, Report> {
     };
     match run.run(&folder) {
         Ok(view) => {
-            if !args.run.json {
+            if !args.run.output.json {
                 print(result_text(&view, &folder));
             }
             Ok(Exit::Done)

@@ -110,7 +110,7 @@ fn train(args: &TrainArgs) -> Result<Exit, Report> {
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(&options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer = args.run.observer(TrainingProgress::stderr);
+    let observer = args.run.output.observer(TrainingProgress::stderr);
     let run = TrainingRun {
         options: &options,
         inputs: &inputs,
@@ -128,7 +128,7 @@ fn train(args: &TrainArgs) -> Result<Exit, Report> {
     };
     match run.run(&folder) {
         Ok(view) => {
-            if !args.run.json {
+            if !args.run.output.json {
                 print(result_text(&view, &folder).into_diagnostic()?);
             }
             Ok(Exit::Done)

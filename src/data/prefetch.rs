@@ -34,7 +34,7 @@ pub struct Prefetch {
 /// Whether training had to wait for its batches. It differs from run to run and never enters a result.
 ///
 /// The first batch of an epoch is left out: it is made when the epoch begins, and nearly always waited for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Waits {
     /// Batches taken after the first.
     pub batches: usize,

@@ -9,7 +9,7 @@ use super::{Confidence, Interval, IntervalError, LatencyTable};
 pub const AT_MOST: &str = "at most";
 
 /// What is known of the measured latencies of networks that a table predicts.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bounds {
     /// Nothing, or the cost is no latency.

@@ -21,12 +21,14 @@
 
 mod cost_terms;
 mod field;
+mod geometry;
 mod nonnegative;
 
-use super::predict::RowSource;
+use super::row::RowSource;
 use crate::cholesky::{InverseCholesky, dot};
 use cost_terms::{Channels, CostTrend};
 use field::{NOISE, Point};
+pub use geometry::{Geometry, Structure};
 
 /// Rows that a family needs before anything is predicted from it.
 pub const FEWEST_ROWS: usize = 3;
@@ -40,42 +42,6 @@ const PRIOR_ROWS: f64 = 4.0;
 
 /// A prediction stays above this fraction of the trend.
 const SMALLEST_FRACTION: f64 = 0.1;
-
-/// How a layer's cost depends on its channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Structure {
-    /// One channel count, cost linear in it: depthwise convolution, pooling, addition.
-    PerChannel,
-    /// A matrix of `c_in` by `c_out`: convolution, linear layer.
-    Dense,
-    /// Expansion to `expanded` channels, depthwise convolution, projection to `c_out`; no expansion where
-    /// `expanded = c_in`. A depthwise-separable convolution is one with `expanded = c_in` throughout.
-    InvertedResidual,
-}
-
-impl Structure {
-    /// The places in `[c_in, expanded, c_out]` that matter.
-    fn coordinates(self) -> &'static [usize] {
-        match self {
-            Self::PerChannel => &[0],
-            Self::Dense => &[0, 2],
-            Self::InvertedResidual => &[0, 1, 2],
-        }
-    }
-}
-
-/// What all rows of a family share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Geometry {
-    /// Which channel counts exist and how they enter the cost.
-    pub structure: Structure,
-    /// Height times width of the input.
-    pub in_positions: u32,
-    /// Height times width of the output.
-    pub out_positions: u32,
-    /// Side of the (depthwise) kernel.
-    pub kernel: u32,
-}
 
 /// One table row of a family.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,7 +1,7 @@
 //! How well a table interpolates: each row, predicted from the others.
 
 use super::LatencyTable;
-use super::table::channels;
+use super::row::channels;
 
 impl LatencyTable {
     /// Relative errors, from the smallest, of rows that are estimated from the other rows of their family. Rows of

@@ -11,30 +11,28 @@
 pub mod audit;
 mod bounds;
 mod calibration;
-mod csv_fields;
+mod file;
 pub mod foreign;
-mod header;
 mod interpolate;
 mod left_out;
 mod predict;
-mod read;
+mod row;
 mod shipped;
 mod table;
 mod transfer;
 mod validation;
-mod write;
 
 pub use bounds::{AT_MOST, Bounds, at_most};
 pub use calibration::{
     Calibration, CalibrationError, Confidence, Fitted, Interval, IntervalError, MeasuredNetwork, Term,
     TermSums, held_out_text, leave_one_out,
 };
-pub use header::TableHeader;
-pub use predict::{MissingRows, Prediction, RowSource, SpanLatency, UnitLatency};
+pub use file::{TableHeader, TableRow, table_text, with_entries};
+pub use predict::{MissingRows, Prediction, SpanLatency};
+pub use row::{Row, RowSource, UnitLatency};
 pub use shipped::{LATENCY_TABLES, load, load_measured};
-pub use table::{LatencyTable, Row};
+pub use table::LatencyTable;
 pub use transfer::{
     Candidates, Measurement, Measurements, Proposal, ProposalError, Transfer, TransferError, propose,
 };
 pub use validation::{Comparison, Figures, kendall_tau};
-pub use write::{TableRow, table_text, with_entries};

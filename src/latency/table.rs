@@ -1,27 +1,12 @@
-//! `LatencyTable`: the rows of one device, read from CSV.
+//! `LatencyTable`: the rows of one device.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{OnceLock, RwLock};
 
-use super::calibration::Calibration;
-use super::header::{TableHeader, entry_span};
+use super::file::TableHeader;
 use super::interpolate::{ChannelModel, FitError, Geometry, Sample, Structure};
-use super::predict::UnitLatency;
-use super::read::records;
-use crate::diagnostic::FileError;
+use super::row::{Row, UnitLatency, channels};
 use crate::graph::{LatencyUnit, UnitFamily, UnitKind};
-use crate::spec::Activation;
-
-/// One measured or fitted latency.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Row {
-    /// Latency of one image.
-    pub latency_ms: f64,
-    /// Standard deviation of one run, where the table states it.
-    pub stddev_ms: Option<f64>,
-    /// The activation it was measured with.
-    pub activation: Option<Activation>,
-}
 
 /// A family of rows that differ only in channels, with its fitted model.
 #[derive(Debug)]
@@ -59,33 +44,6 @@ pub struct LatencyTable {
 }
 
 impl LatencyTable {
-    /// Reads the text of a table and corrects its rows by its calibration; `file` names it in errors.
-    ///
-    /// # Errors
-    /// Header mistakes, unknown columns or units, missing or implausible
-    /// numbers and repeated rows, each with its place in the file.
-    pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
-        let header = TableHeader::parse(file, text)?;
-        let (base, mut rows) = distinct_rows(file, text, &header)?;
-        if let Some(calibration) = &header.calibration {
-            check_constant(file, text, calibration, base)?;
-            for (unit, row) in &mut rows {
-                *row = calibration.row(unit, *row);
-            }
-        }
-        Ok(Self::new(file, header, base, rows))
-    }
-
-    /// Reads the text of a table with its rows as they were measured, as if it had no calibration.
-    ///
-    /// # Errors
-    /// As [`Self::parse`].
-    pub fn parse_measured(file: &str, text: &str) -> Result<Self, FileError> {
-        let header = TableHeader::parse(file, text)?.uncalibrated();
-        let (base, rows) = distinct_rows(file, text, &header)?;
-        Ok(Self::new(file, header, base, rows))
-    }
-
     /// A table of these rows, which are taken as they are: the factors of a calibration in the header are already in
     /// them.
     pub fn new(name: &str, header: TableHeader, base: Option<Row>, rows: Vec<(LatencyUnit, Row)>) -> Self {
@@ -152,11 +110,6 @@ fn greatest_common_divisor(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
-/// The coordinates that a family's rows differ in.
-pub(super) fn channels(unit: &LatencyUnit) -> [u32; 3] {
-    [unit.c_in, unit.expanded, unit.c_out]
-}
-
 /// What the model of a family needs to know of it.
 pub(super) fn geometry(family: &UnitFamily) -> Geometry {
     let structure = match family.kind {
@@ -173,46 +126,4 @@ pub(super) fn geometry(family: &UnitFamily) -> Geometry {
         out_positions: family.height.div_ceil(stride) * family.width.div_ceil(stride),
         kernel: family.kernel,
     }
-}
-
-/// Refuses a calibration whose constant takes more than there is.
-pub(super) fn check_constant(
-    file: &str,
-    text: &str,
-    calibration: &Calibration,
-    base: Option<Row>,
-) -> Result<(), FileError> {
-    calibration.check_constant(base).map_err(|error| {
-        FileError::at(file, text, entry_span(file, text, "calibration"), error)
-            .with_remedy("validate the table again: its calibration belongs to another base row")
-    })
-}
-
-type Rows = (Option<Row>, Vec<(LatencyUnit, Row)>);
-
-/// All rows of a file, which has at least one and none twice.
-fn distinct_rows(file: &str, text: &str, header: &TableHeader) -> Result<Rows, FileError> {
-    let mut base = None;
-    let mut rows = Vec::new();
-    let mut lines: HashMap<LatencyUnit, usize> = HashMap::new();
-    for record in records(file, text, header)? {
-        let record = record?;
-        let repeated = |message: String, remedy| {
-            Err(FileError::at(file, text, record.span.clone(), message).with_remedy(remedy))
-        };
-        let Some(unit) = record.unit else {
-            if base.replace(record.row).is_some() {
-                return repeated("a second base row".to_owned(), "keep one base row");
-            }
-            continue;
-        };
-        if let Some(line) = lines.insert(unit, record.line) {
-            return repeated(format!("this row repeats line {line} ({unit})"), "keep one row for each unit");
-        }
-        rows.push((unit, record.row));
-    }
-    if rows.is_empty() {
-        return Err(FileError::at(file, text, text.len()..text.len(), "the table has no rows"));
-    }
-    Ok((base, rows))
 }

@@ -3,6 +3,7 @@
 //! Errors are relative to what was measured, `(predicted - measured) / measured`, as in nn-Meter (Zhang et al. 2021),
 //! so that the shares can be compared with what others report.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A whole network, predicted and measured, in ms; both above 0.
@@ -27,7 +28,7 @@ impl Comparison {
 }
 
 /// Agreement of predictions with measurements.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Figures {
     /// Networks that were compared.
     pub networks: usize,

@@ -3,12 +3,13 @@
 //! Test: Mann (1945) and Kendall (1975), which asks nothing of the distribution of times. Size: the slope of Theil (1950)
 //! and Sen (1968), which single bad times do not move.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::robust::median;
 
 /// What the times of the sentinel say.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Drift {
     /// How often it was timed.
     pub times: usize,
@@ -66,7 +67,9 @@ mod tests {
     fn a_device_that_heats_up_is_noticed_and_noise_is_not() {
         let noise = [0.01, -0.02, 0.0, 0.02, -0.01, 0.015, -0.015, 0.005];
         let times = |slope: f64| -> Vec<f64> {
-            (0..40).map(|i| 10.0 * (1.0 + slope * f64::from(i) / 39.0 + noise[i as usize % 8])).collect()
+            (0..40_u8)
+                .map(|i| 10.0 * (1.0 + slope * f64::from(i) / 39.0 + noise[usize::from(i) % 8]))
+                .collect()
         };
         let hot = Drift::of(&times(0.10)).unwrap();
         assert!(hot.is_notable() && (hot.change - 0.10).abs() < 0.02, "{hot:?}");

@@ -30,7 +30,7 @@ pub use model::Model;
 pub use overhead::Overhead;
 pub use plan::{Covered, Grid, NoGrid, Piece, PieceBlock, Plan, Wanted};
 pub use samples::Summary;
-pub use session::{Goes, Measured, Progress, Settings, measure};
+pub use session::{Goes, Measured, Settings, measure};
 pub use table::{Provenance, table};
 pub use whole::{Whole, WholeSettings, measure_whole};
 pub use work::Work;

@@ -58,17 +58,9 @@ pub struct Measured {
     pub overhead: Overhead,
 }
 
-/// How far a measurement has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Visits made.
-    pub done: usize,
-    /// Visits in all.
-    pub all: usize,
-}
-
-/// Is told the progress before every visit. Returning false ends the measurement, which can be taken up later.
-pub type Goes<'a> = &'a mut dyn FnMut(Progress) -> bool;
+/// Is told before every visit how many are done, of how many. Returning false ends the measurement, which can be taken
+/// up later.
+pub type Goes<'a> = &'a mut dyn FnMut(usize, usize) -> bool;
 
 /// A carrier with the names of what it holds.
 struct Subject {
@@ -115,14 +107,14 @@ pub fn measure(
     let mut sentinel = Sentinel::new(runtime)?;
     for (round, carrier) in schedule.to_come.clone() {
         let done = schedule.done.len();
-        if !goes_on(Progress { done, all }) {
+        if !goes_on(done, all) {
             return Ok(None);
         }
         let subject = &subjects[round][carrier];
         let ((times, watched), sentinel_ms) = sentinel.watch(|| visit(runtime, subject, settings.passes))?;
         schedule.add(Visit { round, carrier, sentinel_ms, times, watched: Some(watched) })?;
     }
-    goes_on(Progress { done: all, all });
+    goes_on(all, all);
     let sentinel_ms = schedule.sentinel_ms();
     let calm = Calm::of(&sentinel_ms);
     let watched = schedule.done.iter().filter_map(|visit| visit.watched);

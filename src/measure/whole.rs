@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::calm::{Calm, Sentinel};
 use super::schedule::{Schedule, Times, Visit};
 use super::session::{Goes, WARM_UP, cannot, more_passes};
-use super::{MeasureError, Model, Progress, Summary};
+use super::{MeasureError, Model, Summary};
 use crate::runtime::{Passes, Runtime};
 use crate::spec::NetworkSpec;
 
@@ -64,13 +64,13 @@ pub fn measure_whole(
     let mut sentinel = Sentinel::new(runtime)?;
     let all = networks.len() * settings.rounds;
     for (round, index) in schedule.to_come.clone() {
-        if !goes_on(Progress { done: schedule.done.len(), all }) {
+        if !goes_on(schedule.done.len(), all) {
             return Ok(None);
         }
         let (times, sentinel_ms) = sentinel.watch(|| visit(runtime, &networks[index], settings.passes))?;
         schedule.add(Visit { round, carrier: index, sentinel_ms, times: vec![times], watched: None })?;
     }
-    goes_on(Progress { done: all, all });
+    goes_on(all, all);
     let sentinel_ms = schedule.sentinel_ms();
     let calm = Calm::of(&sentinel_ms);
     let summary = |index: usize| {

@@ -8,10 +8,11 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The kinds of runs: a word of every event, and of the manifest of a run folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunKind {
     /// `mbn-search`.
@@ -49,7 +50,8 @@ impl RunKind {
 }
 
 /// Something that happened in a run. As JSON, the fields of the payload stand beside those of the envelope.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Event_{P}")]
 pub struct Event<P> {
     /// The run: the name of its folder, or of the file that it writes.
     pub run: String,
@@ -62,6 +64,27 @@ pub struct Event<P> {
     /// What happened.
     #[serde(flatten)]
     pub payload: P,
+}
+
+/// What happens in a run that is many equal steps, or one, and ends with the report `R`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[schemars(rename = "{R}")]
+pub enum TaskEvent<R> {
+    /// The run begins or goes on.
+    Started {
+        /// What will be done, one fact a line.
+        summary: Vec<String>,
+    },
+    /// Something the user should know.
+    Warning {
+        /// The sentence.
+        message: String,
+    },
+    /// Another percent of the steps is done; how many steps is told beside.
+    Progress,
+    /// Everything is done.
+    Finished(R),
 }
 
 /// What is at work this very moment: too frequent for JSON lines, for a progress bar alone.

@@ -1,12 +1,25 @@
 //! Numbers in words that several rooms tell.
 
+#[cfg(feature = "train")]
 use std::time::Duration;
 
+/// `1 row`, `2 rows`.
+pub fn plural(count: usize, name: &str) -> String {
+    if count == 1 { format!("1 {name}") } else { format!("{count} {name}s") }
+}
+
+/// A time for people: seconds, or minutes where it is long.
+pub fn minutes(seconds: f64) -> String {
+    if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
+}
+
+#[cfg(feature = "train")]
 /// `1 epoch`, `2 epochs`.
 pub(super) fn epochs(count: u32) -> String {
     format!("{count} epoch{}", if count == 1 { "" } else { "s" })
 }
 
+#[cfg(feature = "train")]
 /// A duration for people, roughly.
 pub(super) fn human(duration: Duration) -> String {
     let seconds = duration.as_secs();

@@ -64,7 +64,9 @@ pub struct NetworkSpec {
 }
 
 /// Identity of a network: the hash of its canonical text, without the name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct ArchId(String);
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{EpochReport, Evaluation};
 
 /// Loss and accuracy on validation images.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
     /// Mean cross-entropy.
@@ -15,7 +15,7 @@ pub struct Measured {
 }
 
 /// One epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EpochRecord {
     /// Epoch, from 1.

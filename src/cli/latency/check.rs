@@ -1,13 +1,16 @@
 //! `mbn-latency check`: what is wrong or odd in a table.
 
+use std::path::Path;
+
 use clap::Args;
 use miette::Report;
 
 use crate::cli::Exit;
-use crate::cli::output::print;
+use crate::cli::output::{print, print_finished};
 use crate::latency::LATENCY_TABLES;
 use crate::latency::audit::{Audit, Finding, Severity, audit};
-use crate::text_file::json_text;
+use crate::run::RunKind;
+use crate::run::measurement::{audit_summary, finding_counts};
 use crate::text_file::read_text;
 
 /// Findings of one kind that are printed.
@@ -21,7 +24,7 @@ const SHOWN: usize = 5;
 pub(super) struct CheckArgs {
     /// A latency table file, or the name of one in latency_tables/
     table: String,
-    /// Print all findings as JSON
+    /// Print all findings as an event, one line of JSON
     #[arg(long)]
     json: bool,
 }
@@ -30,7 +33,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Report> {
     let (file, text) = read_text(&args.table, "latency table", LATENCY_TABLES)?;
     let audit = audit(&file, &text);
     if args.json {
-        print(json_text(&audit));
+        print_finished(Path::new(&file), RunKind::Check, &audit);
     } else {
         print(report(&audit));
     }
@@ -40,7 +43,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Report> {
 fn report(audit: &Audit) -> String {
     let groups = audit.findings.chunk_by(|a, b| a.kind == b.kind);
     let mut text: String = groups.map(|group| section(&audit.table, group)).collect();
-    text += &summary(audit);
+    text += &audit_summary(audit);
     text
 }
 
@@ -50,7 +53,7 @@ fn section(table: &str, findings: &[Finding]) -> String {
     shown.sort_by_key(|finding| finding.severity);
     shown.truncate(SHOWN);
     shown.sort_by_key(|finding| finding.line);
-    let mut text = format!("{}: {}\n", findings[0].kind.heading(), counts(findings));
+    let mut text = format!("{}: {}\n", findings[0].kind.heading(), finding_counts(findings));
     for finding in &shown {
         text += &format!("  {table}:{}: {}: {}\n", finding.line, finding.severity.name(), finding.message);
     }
@@ -64,22 +67,4 @@ fn section(table: &str, findings: &[Finding]) -> String {
         text += &format!("  -> {remedy}\n");
     }
     text + "\n"
-}
-
-/// `1 error, 12 warnings`.
-fn counts(findings: &[Finding]) -> String {
-    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-    let named = [Severity::Error, Severity::Warning, Severity::Note].map(|s| (count(s), s.name()));
-    let words: Vec<String> =
-        named.iter().filter(|(count, _)| *count > 0).map(|(count, name)| plural(*count, name)).collect();
-    words.join(", ")
-}
-
-pub(super) fn summary(audit: &Audit) -> String {
-    let found = if audit.findings.is_empty() { "no findings".to_owned() } else { counts(&audit.findings) };
-    format!("{}: {}, {found}\n", audit.table, plural(audit.rows, "row"))
-}
-
-pub(super) fn plural(count: usize, name: &str) -> String {
-    if count == 1 { format!("1 {name}") } else { format!("{count} {name}s") }
 }

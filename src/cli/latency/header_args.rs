@@ -1,9 +1,9 @@
 //! What a table must say of its device and files of others do not tell.
 
-use std::path::Path;
-
 use clap::Args;
 use miette::{Report, miette};
+
+use crate::run::file_name;
 
 /// The header of a table, where no file states it.
 #[derive(Debug, Clone, Args)]
@@ -66,8 +66,5 @@ impl HeaderArgs {
 
 /// Names of files without their folders, which mean nothing elsewhere.
 pub(super) fn names(files: &[String]) -> String {
-    let name = |file: &String| {
-        Path::new(file).file_name().map_or(file.clone(), |name| name.to_string_lossy().into_owned())
-    };
-    files.iter().map(name).collect::<Vec<_>>().join(", ")
+    files.iter().map(|file| file_name(file)).collect::<Vec<_>>().join(", ")
 }

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use miette::{Report, miette};
 
-use super::check::{plural, summary};
 use super::header_args::{Header, HeaderArgs, names};
-use super::out::Out;
 use crate::cli::output::print;
 use crate::cli::{Exit, NetworkArgs};
 use crate::graph::LayerGraph;
 use crate::latency::audit::audit;
 use crate::latency::foreign::{self, ForeignFormat, ForeignTable};
 use crate::latency::{LatencyTable, table_text};
+use crate::run::measurement::{audit_summary, check_free, write};
+use crate::run::plural;
 use crate::text_file::read_text;
 
 /// Convert the latency table of another project: proxylessnas, ofa, tunas,
@@ -45,14 +45,14 @@ pub(super) struct ImportArgs {
 }
 
 pub(super) fn run(args: &ImportArgs) -> Result<Exit, Report> {
-    let out = Out::new(&args.out, args.force)?;
+    check_free(&args.out, args.force)?;
     let table = read(args)?;
     let header = header(args, &table)?;
     let name = args.out.display().to_string();
     let text = table_text(&header, &table.rows);
     LatencyTable::parse(&name, &text)?;
-    out.write(&text)?;
-    print(report(&table, &summary(&audit(&name, &text)), &name));
+    write(&args.out, &text)?;
+    print(report(&table, &audit_summary(&audit(&name, &text)), &name));
     Ok(Exit::Done)
 }
 

@@ -4,21 +4,18 @@ mod check;
 mod header_args;
 mod import;
 mod measure;
-mod out;
 mod plan;
-mod progress;
-mod remote;
+mod remote_args;
 mod runtime_args;
 mod transfer;
-mod transfer_report;
 mod validate;
-mod validation_report;
 
 use clap::{Parser, Subcommand};
 use miette::Report;
 
-use super::Exit;
 use super::exit::finish;
+use super::{Exit, report_error};
+use crate::run::measurement::MeasurementError;
 use crate::terminal::say;
 
 /// Plan, measure, validate and check latency tables, bring those of others into the
@@ -70,4 +67,19 @@ pub fn run(args: &LatencyArgs) -> Exit {
 fn usage(message: &str) -> Result<Exit, Report> {
     say(format_args!("error: {message}; see --help"));
     Ok(Exit::Usage)
+}
+
+/// Tells the report of a measurement, if it was not interrupted.
+fn unless_interrupted<R>(done: Result<R, MeasurementError>, tell: impl FnOnce(&R)) -> Result<Exit, Report> {
+    match done {
+        Ok(report) => {
+            tell(&report);
+            Ok(Exit::Done)
+        }
+        Err(error @ MeasurementError::Interrupted { .. }) => {
+            report_error(&error);
+            Ok(Exit::Interrupted)
+        }
+        Err(error) => Err(error.into()),
+    }
 }

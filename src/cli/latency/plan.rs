@@ -5,14 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use miette::Report;
 
-use super::check::plural;
-use super::measure::minutes;
-use super::out::Out;
 use crate::cli::Exit;
 use crate::cli::output::print;
-use crate::graph::LayerGraph;
-use crate::measure::{Grid, Plan, Settings, Wanted, Work};
-use crate::{latency, seed, space, spec};
+use crate::measure::{Plan, Settings, Wanted, Work};
+use crate::run::measurement::{check_free, coarsest_grid, wanted, write};
+use crate::run::{minutes, plural};
 
 /// List what has to be measured for a search space or for networks, in as few
 /// blocks as possible.
@@ -68,23 +65,13 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Networks of each space that tell what a grid costs.
-const GRID_NETWORKS: usize = 200;
-
 impl SubjectArgs {
     /// Everything that is asked for; `None` if nothing is.
     pub(super) fn wanted(&self) -> Result<Option<Wanted>, Report> {
         if self.space.is_empty() && self.network.is_empty() {
             return Ok(None);
         }
-        let mut wanted = Wanted::default();
-        for name in &self.space {
-            wanted.space(&space::load(name)?);
-        }
-        for name in &self.network {
-            wanted.network(&spec::load(name)?);
-        }
-        Ok(Some(wanted))
+        Ok(Some(wanted(&self.space, &self.network)?))
     }
 
     /// The plan for what is asked for, and a line on how its grid was chosen.
@@ -92,29 +79,18 @@ impl SubjectArgs {
         let (Some(percent), Some(like)) = (self.grid_error, &self.like) else {
             return Ok((wanted.plan(self.grid.unwrap_or(GRID)), None));
         };
-        let mut graphs = Vec::new();
-        for name in &self.space {
-            let networks = space::load(name)?.draw_networks(GRID_NETWORKS, &mut seed::rng(0, "grid", 0));
-            graphs.extend(networks.iter().map(LayerGraph::lower));
-        }
-        let table = latency::load(like)?;
-        let Grid { ratio, error } = wanted.coarsest_grid(&graphs, &table, percent / 100.0)?;
-        let told = format!(
-            "grid {ratio}: in {}, interpolating what it leaves out changes networks by up to {:.1} % (95 % of them)",
-            table.name,
-            100.0 * error
-        );
-        Ok((wanted.plan(ratio), Some(told)))
+        let (grid, line) = coarsest_grid(&wanted, &self.space, like, percent / 100.0)?;
+        Ok((wanted.plan(grid.ratio), Some(line)))
     }
 }
 
 pub(super) fn run(args: &PlanArgs) -> Result<Exit, Report> {
-    let out = Out::new(&args.out, args.force)?;
+    check_free(&args.out, args.force)?;
     let Some(wanted) = args.subject.wanted()? else {
         return super::usage("give what the table is for: --space FILE or --network FILE");
     };
     let (plan, grid) = args.subject.plan(wanted)?;
-    out.write(&plan.to_toml())?;
+    write(&args.out, &plan.to_toml())?;
     if let Some(grid) = grid {
         print(format_args!("{grid}\n"));
     }

@@ -8,6 +8,7 @@ use miette::{IntoDiagnostic, WrapErr};
 use miette::{Report, miette};
 
 use crate::measure::host;
+use crate::run::measurement::Machine;
 #[cfg(feature = "train")]
 use crate::runtime::Candle;
 use crate::runtime::Runtime;
@@ -64,8 +65,13 @@ impl RuntimeArgs {
         }
     }
 
+    /// What measures: the runtime that was started.
+    pub(super) fn machine<'a>(&self, runtime: &'a dyn Runtime) -> Machine<'a> {
+        Machine { runtime, threads: self.threads, core: self.core() }
+    }
+
     /// The core that this program stays on, if it stays on one.
-    pub(super) fn core(&self) -> Option<usize> {
+    fn core(&self) -> Option<usize> {
         self.cpu.or_else(|| (self.threads == 1).then(host::last_core))
     }
 

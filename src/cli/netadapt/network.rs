@@ -109,7 +109,7 @@ fn adapt(
     let folder = args.run.out.clone().unwrap_or_else(|| default_folder(options));
     let stop = stop_on_ctrl_c()?;
     let command: Vec<String> = std::env::args().collect();
-    let observer = args.run.observer(NetadaptProgress::stderr);
+    let observer = args.run.output.observer(NetadaptProgress::stderr);
     let run = NetadaptRun {
         options,
         inputs,
@@ -125,7 +125,7 @@ fn adapt(
     };
     match run.run(&folder) {
         Ok(result) => {
-            if !args.run.json {
+            if !args.run.output.json {
                 print(result_text(&result, &folder)?);
             }
             Ok(Exit::Done)

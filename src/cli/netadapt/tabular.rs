@@ -104,7 +104,7 @@ pub(super) fn run(args: &NetadaptArgs, file: &Path) -> Result<Exit, Report> {
         random_score: (!random.is_empty()).then(|| Spread::of(&random)),
         runs: &runs,
     };
-    if args.run.json {
+    if args.run.output.json {
         print(json_text(&output));
     } else {
         print(text_of(&output, args, table.groups().len()));

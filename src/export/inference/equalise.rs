@@ -77,7 +77,7 @@ impl InferenceGraph {
 }
 
 /// What equalisation found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Equalised {
     /// Values that enter or leave depthwise convolutions.
     pub values: usize,

@@ -2,7 +2,7 @@
 
 use super::content::Content;
 use super::{Finding, FindingKind, Severity};
-use crate::latency::header::entry_span;
+use crate::latency::file::entry_span;
 use crate::latency::{Confidence, Term};
 use crate::robust::median;
 

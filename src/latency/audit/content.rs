@@ -3,10 +3,8 @@
 use super::Finding;
 use crate::diagnostic::FileError;
 use crate::graph::{LatencyUnit, UnitFamily, UnitKind};
-use crate::latency::header::TableHeader;
-use crate::latency::read::{Record, records};
-use crate::latency::table::check_constant;
-use crate::latency::{LatencyTable, Row};
+use crate::latency::file::{Record, check_constant, records};
+use crate::latency::{LatencyTable, Row, TableHeader};
 
 /// A unit with its row and line.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::content::Content;
 use super::{Finding, FindingKind, Severity};
 use crate::graph::LatencyUnit;
-use crate::latency::read::Record;
+use crate::latency::file::Record;
 
 pub(super) fn findings(content: &Content) -> Vec<Finding> {
     let mut first: BTreeMap<Option<LatencyUnit>, &Record> = BTreeMap::new();

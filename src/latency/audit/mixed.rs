@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{Finding, FindingKind, Severity};
-use crate::latency::header::{TableHeader, known_entry};
+use crate::latency::TableHeader;
+use crate::latency::file::known_entry;
 
 /// Settings of which a table has one.
 const SINGLE: [&str; 3] = ["threads", "precision", "batch"];

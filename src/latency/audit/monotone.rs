@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::content::{Content, Measured, channels, describe, sisterhood};
 use super::{Finding, FindingKind, Severity};
 use crate::graph::{LatencyUnit, UnitFamily};
-use crate::latency::table;
+use crate::latency::row;
 use crate::robust::Robust;
 
 /// Standard deviations of the difference that a step must exceed.
@@ -27,7 +27,7 @@ pub(super) fn findings(content: &Content) -> Vec<Finding> {
     let mut sisterhoods: BTreeMap<(UnitFamily, [u32; 3]), Vec<Step>> = BTreeMap::new();
     let mut sisters: BTreeMap<(UnitFamily, [u32; 3]), usize> = BTreeMap::new();
     for (family, rows) in content.families() {
-        let key = |measured: &Measured| (sisterhood(&family), table::channels(&measured.unit));
+        let key = |measured: &Measured| (sisterhood(&family), row::channels(&measured.unit));
         let noise = relative_noise(content, &rows);
         for slow in &rows {
             *sisters.entry(key(slow)).or_default() += 1;
@@ -85,7 +85,7 @@ fn relative_noise(content: &Content, rows: &[Measured]) -> f64 {
         .iter()
         .filter_map(|measured| {
             let model = content.table.families.get(&measured.unit.family)?.model().ok()?;
-            Some(model.surprise_ms(table::channels(&measured.unit))? / measured.row.latency_ms)
+            Some(model.surprise_ms(row::channels(&measured.unit))? / measured.row.latency_ms)
         })
         .collect();
     if errors.len() < ENOUGH { 0.0 } else { Robust::of(&errors).map_or(0.0, |errors| errors.stddev()) }

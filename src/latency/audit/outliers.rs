@@ -14,7 +14,8 @@ use super::floor;
 use super::{Finding, FindingKind, Severity};
 use crate::graph::UnitFamily;
 use crate::latency::interpolate::{ChannelModel, Sample};
-use crate::latency::table::{channels, geometry};
+use crate::latency::row::channels;
+use crate::latency::table::geometry;
 use crate::robust::{Robust, median};
 
 /// The limit of Iglewicz and Hoaglin.

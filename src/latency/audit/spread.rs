@@ -2,7 +2,7 @@
 
 use super::content::Content;
 use super::{Finding, FindingKind, Severity};
-use crate::latency::read::Record;
+use crate::latency::file::Record;
 
 pub(super) fn findings(content: &Content) -> Vec<Finding> {
     let mut findings: Vec<Finding> = content.records.iter().filter_map(wide).collect();

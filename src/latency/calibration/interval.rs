@@ -11,13 +11,15 @@ use std::str::FromStr;
 use miette::Diagnostic;
 
 use crate::latency::LatencyTable;
-use crate::latency::write::decimal;
+use crate::latency::file::decimal;
 
 /// Room for the rounding of `(n + 1) c`, which is a whole number in the cases that matter.
 const ROUNDING: f64 = 1e-9;
 
 /// The probability that a bound holds: above 0 and below 1.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, PartialOrd, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Confidence(f64);
 
@@ -85,7 +87,7 @@ impl fmt::Display for Confidence {
 }
 
 /// What a predicted latency is multiplied with to bound the measured one.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, schemars::JsonSchema)]
 pub struct Interval {
     /// Probability of the bounds.
     pub confidence: Confidence,

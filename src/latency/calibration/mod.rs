@@ -26,7 +26,6 @@ use std::collections::BTreeMap;
 
 pub use fit::{CalibrationError, Fitted, MeasuredNetwork, leave_one_out};
 pub use interval::{Confidence, Interval, IntervalError};
-pub use terms::TermSums;
 pub use text::held_out_text;
 pub(super) use text::parse_held_out;
 
@@ -144,6 +143,22 @@ impl Calibration {
 
     fn units_ms(&self, sums: &TermSums) -> f64 {
         sums.by_term.iter().map(|(term, ms)| self.factor_of(*term) * ms).sum()
+    }
+}
+
+/// Summed rows of a network in ms, by kind and side of the units.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TermSums {
+    /// The base row.
+    pub base_ms: f64,
+    /// Sums by the narrowest term of each unit.
+    pub by_term: BTreeMap<Term, f64>,
+}
+
+impl TermSums {
+    /// Base and all units, in ms.
+    pub fn total_ms(&self) -> f64 {
+        self.base_ms + self.by_term.values().sum::<f64>()
     }
 }
 

@@ -1,26 +1,8 @@
 //! The rows of a network, summed by what a calibration can correct.
 
-use std::collections::BTreeMap;
-
-use super::Term;
+use super::{Term, TermSums};
 use crate::graph::LayerGraph;
 use crate::latency::{LatencyTable, MissingRows};
-
-/// Summed rows of a network in ms, by kind and side of the units.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct TermSums {
-    /// The base row.
-    pub base_ms: f64,
-    /// Sums by the narrowest term of each unit.
-    pub by_term: BTreeMap<Term, f64>,
-}
-
-impl TermSums {
-    /// Base and all units, in ms.
-    pub fn total_ms(&self) -> f64 {
-        self.base_ms + self.by_term.values().sum::<f64>()
-    }
-}
 
 impl LatencyTable {
     /// Rows of a network, summed by term. What a calibration is fitted to are the sums in a table without one, see

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::{Calibration, Term};
 use crate::graph::UnitKind;
-use crate::latency::write::decimal;
+use crate::latency::file::decimal;
 use crate::word_list::WordList as _;
 
 impl fmt::Display for Term {

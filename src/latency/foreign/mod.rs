@@ -15,13 +15,14 @@ mod layer_key;
 mod lookup_table;
 mod nn_meter;
 mod pool;
+mod table;
 mod tflite_profile;
 mod tunas;
 
-use super::TableRow;
 use crate::diagnostic::{FileError, Source};
-use crate::graph::{LayerGraph, UnitKind};
+use crate::graph::LayerGraph;
 use crate::word_list::word_list;
+pub use table::ForeignTable;
 
 /// Whose table it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,23 +51,6 @@ word_list!(
     ]
 );
 
-/// What a file of another project says.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ForeignTable {
-    /// The rows, each unit once.
-    pub rows: Vec<TableRow>,
-    /// Input sides in pixels, where the file tells.
-    pub resolutions: Vec<u32>,
-    /// Units whose time is in other rows.
-    pub folded: Vec<UnitKind>,
-    /// Whether rows hold for every activation.
-    pub ignores_activation: bool,
-    /// How it was made; the header's `method`.
-    pub method: &'static str,
-    /// What was left out and why; empty if nothing was.
-    pub left_out: Vec<String>,
-}
-
 /// Reads the files of one table; `network` is the one that an operator profile is of.
 ///
 /// # Errors
@@ -86,31 +70,12 @@ pub fn read(
             ForeignFormat::NnMeter => nn_meter::read(source),
             ForeignFormat::TfliteProfile => tflite_profile::read(source, network),
         }?;
-        whole = joined(whole, part);
+        whole = whole.joined(part);
     }
     whole.resolutions.sort_unstable();
     whole.resolutions.dedup();
     whole.rows = pool::pooled(&whole.rows);
     Ok(whole)
-}
-
-/// Two parts of one table. A kind of unit is folded only where no part has rows of it.
-fn joined(mut whole: ForeignTable, part: ForeignTable) -> ForeignTable {
-    let has = |table: &ForeignTable, kind: &UnitKind| {
-        table.rows.iter().any(|row| row.unit.is_some_and(|unit| unit.family.kind == *kind))
-    };
-    whole.folded.retain(|kind| !has(&part, kind));
-    for kind in &part.folded {
-        if !has(&whole, kind) && !whole.folded.contains(kind) {
-            whole.folded.push(*kind);
-        }
-    }
-    whole.rows.extend(part.rows);
-    whole.resolutions.extend(part.resolutions);
-    whole.left_out.extend(part.left_out);
-    whole.ignores_activation |= part.ignores_activation;
-    whole.method = part.method;
-    whole
 }
 
 #[cfg(test)]

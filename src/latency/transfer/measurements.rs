@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::csv_place::Place;
 use crate::diagnostic::{FileError, Source};
-use crate::latency::csv_fields;
+use crate::latency::file::csv_fields;
 
 const COLUMNS: [&str; 7] =
     ["network", "latency_ms", "stddev_ms", "samples", "width", "resolution", "classes"];

@@ -20,7 +20,7 @@ const CALIBRATION_IMAGES: usize = 512;
 const CALIBRATION_BATCH: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
 
 /// A network in floats and in 8 bits.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Int8Report {
     /// What ran both.
     pub by: String,
@@ -40,7 +40,7 @@ pub struct Int8Report {
 }
 
 /// How one of them does.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Int8Side {
     /// Top-1 on the test images.
     pub accuracy: f64,

@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 /// What was written, and what its proof showed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ExportReport {
     /// The files.
     pub files: Vec<ExportedFile>,
@@ -42,7 +42,7 @@ pub struct ExportReport {
 }
 
 /// A file that was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ExportedFile {
     /// Where.
     pub path: PathBuf,
@@ -53,7 +53,7 @@ pub struct ExportedFile {
 }
 
 /// A proof and what ran the file.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct RunProof {
     /// The program that ran it.
     pub by: String,

@@ -11,7 +11,7 @@ use crate::train::most_likely;
 pub const TOLERANCE: f64 = 1e-4;
 
 /// How the logits of a file compare with those of the network that was written.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Proof {
     /// Images compared.
     pub images: usize,

@@ -13,7 +13,7 @@ const QUANTILE: f64 = 1.959_963_984_540_054;
 pub(super) const ADAPTED: &str = "NetAdapt";
 
 /// A network that was trained to the end and tested.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NetworkResult {
     /// What people call it.
     pub name: String,
@@ -53,7 +53,7 @@ impl NetworkResult {
 }
 
 /// What one network gets right more often than another, in percentage points.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Gain {
     /// The difference of accuracies.
     pub points: f64,

@@ -13,7 +13,7 @@ use crate::run::words::human;
 use crate::terminal::Terminal;
 
 /// Something that happened in an adaptation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum NetadaptEvent {
     /// The run begins or goes on.

@@ -7,7 +7,7 @@ use crate::outcome::Outcome;
 use crate::spec::ArchId;
 
 /// How a proposal ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ProposalState {
     /// Trained for all its steps and scored on all held-out images.
@@ -24,7 +24,7 @@ pub enum ProposalState {
 }
 
 /// One proposal of an iteration.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ProposalRecord {
     /// Number of the network that it was made from.
     pub parent: u64,
@@ -68,7 +68,7 @@ impl ProposalRecord {
 }
 
 /// An iteration of the loop.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct IterationRecord {
     /// From 1.
     pub iteration: u32,
@@ -91,7 +91,7 @@ impl IterationRecord {
 }
 
 /// The network that an adaptation starts from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SeedRecord {
     /// Identity of the network whose cost counts.
     pub arch_id: ArchId,

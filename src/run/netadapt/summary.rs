@@ -15,7 +15,7 @@ use crate::run::one_or_many;
 const LAST_ITERATIONS: usize = 5;
 
 /// What became of a group.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct GroupChange {
     /// Its name.
     pub group: String,
@@ -31,12 +31,13 @@ pub struct GroupChange {
 }
 
 /// Everything that was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Summary {
     /// What is limited.
     pub resource: Resource,
     /// The most that the result may cost.
     #[serde(serialize_with = "one_or_many::serialize")]
+    #[schemars(with = "serde_json::Value")]
     pub budget: Vec<Budget>,
     /// What is known of the error of costs.
     pub bounds: Bounds,

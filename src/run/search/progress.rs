@@ -10,7 +10,7 @@ use crate::run::words::human;
 use crate::terminal::Terminal;
 
 /// Something that happened in a run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum SearchEvent {
     /// The run begins or goes on.

@@ -9,7 +9,7 @@ use crate::space::Genotype;
 use crate::spec::ArchId;
 
 /// One candidate network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TrialRecord {
     /// Position in the order of proposals, from 0.
     pub trial: usize,
@@ -56,7 +56,7 @@ impl TrialRecord {
 }
 
 /// A network of the front, trained longer on all training images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FinalRecord {
     /// The trial it comes from.
     pub trial: usize,

@@ -10,7 +10,7 @@ use crate::terminal::Terminal;
 use crate::train::EpochRecord;
 
 /// Something that happened in a training.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum TrainingEvent {
     /// The training begins or goes on.

@@ -9,7 +9,7 @@ use crate::run::folder::RunReader;
 use crate::train::{Confusion, EpochRecord, Evaluation, History};
 
 /// How the network that a training ended with does on the test images; `test.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestReport {
     /// The file of the weights that were tested.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::SMALLEST;
-use super::frame::Solution;
+use super::solution::Solution;
 use crate::latency::calibration::Term;
+
+/// The smallest factor of a term, as a share of the global one.
+pub(super) const SMALLEST: f64 = 0.1;
 
 /// Bounds that an unbounded fit would break, and that hold with equality instead: an active set that only grows.
 #[derive(Debug, Clone, Default)]

@@ -1,15 +1,14 @@
-//! Networks as rows of a regression, and its solution as a calibration.
+//! Networks as rows of a regression, and what its solution means.
 
 use std::collections::BTreeMap;
 
-use super::bounds::Bounds;
-use super::posterior::{Group, Posterior};
-use super::{MeasuredNetwork, SMALLEST};
-use crate::latency::calibration::{Calibration, Term, TermSums};
+use super::bounds::{Bounds, SMALLEST};
+use super::data::{Data, Group, Row};
+use super::network::MeasuredNetwork;
+use super::posterior::Posterior;
+use super::solution::Solution;
+use crate::latency::calibration::{Term, TermSums};
 use crate::robust::median;
-
-/// Factors closer to the wider term's than this are left to it.
-const SAME: f64 = 5e-4;
 
 /// The share of the smallest network's units that a constant may take: a network half as large still takes time.
 const LEAST_LEFT: f64 = 0.5;
@@ -27,26 +26,6 @@ pub(super) struct Frame {
     /// The columns of kinds and of sides; those of `all` and of the constant stand before them.
     columns: BTreeMap<Term, usize>,
     bounds: Bounds,
-}
-
-/// A network as a row: its place in every column, and what no column stands for.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Row {
-    pub features: Vec<f64>,
-    /// Squared shares of kinds and of sides that no measured network has.
-    pub unseen: [f64; 2],
-}
-
-/// What a regression is made of.
-#[derive(Debug, Clone)]
-pub(super) struct Data {
-    pub rows: Vec<Row>,
-    /// The prior of each column.
-    pub groups: Vec<Group>,
-    /// Measured over expected latency.
-    pub targets: Vec<f64>,
-    /// Relative variance of the measurements.
-    pub noise: Vec<f64>,
 }
 
 /// Columns before those of terms.
@@ -148,30 +127,5 @@ impl Frame {
             posterior.mean[CONSTANT] * self.reference_ms + (all - 1.0) * self.base_ms
         };
         Solution { all, constant_ms, least_constant_ms, factors }
-    }
-}
-
-/// A calibration before it is known to be physical.
-#[derive(Debug, Clone)]
-pub(super) struct Solution {
-    pub all: f64,
-    pub constant_ms: f64,
-    /// The smallest that it may be.
-    pub least_constant_ms: f64,
-    pub factors: BTreeMap<Term, f64>,
-}
-
-impl Solution {
-    /// The calibration, without factors that say what a wider term says.
-    pub fn calibration(self) -> Calibration {
-        let Self { all, constant_ms, factors, .. } = self;
-        let mut calibration = Calibration { constant_ms, all, ..Calibration::IDENTITY };
-        // Kinds stand before their sides.
-        for (term, factor) in factors {
-            if (factor / calibration.factor_of(term) - 1.0).abs() > SAME {
-                calibration.factors.insert(term, factor);
-            }
-        }
-        calibration.rounded()
     }
 }

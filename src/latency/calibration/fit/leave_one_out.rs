@@ -1,6 +1,6 @@
 //! Every network predicted from the others.
 
-use super::{CalibrationError, MeasuredNetwork};
+use super::network::{CalibrationError, MeasuredNetwork, check};
 use crate::latency::{Calibration, Comparison};
 
 /// Each network with what a calibration predicts that is fitted to all others from the start: what chooses scales and
@@ -9,7 +9,7 @@ use crate::latency::{Calibration, Comparison};
 /// # Errors
 /// As [`Calibration::fit`], and for a single network.
 pub fn leave_one_out(networks: &[MeasuredNetwork]) -> Result<Vec<Comparison>, CalibrationError> {
-    super::check(networks)?;
+    check(networks)?;
     let comparison = |index: usize, network: &MeasuredNetwork| {
         let others: Vec<MeasuredNetwork> = [&networks[..index], &networks[index + 1..]].concat();
         let predicted_ms = Calibration::fit(&others)?.calibration.predict_ms(&network.sums);

@@ -13,63 +13,26 @@
 //! Interpolation", 1992): three networks move little but the scale, a hundred tell the terms apart. A network that
 //! fits to no others counts less, by Tukey's biweight of its leave-one-out error ([`weights`]).
 //!
-//! Invariants: factors stay above [`SMALLEST`] times the global one, and the constant takes at most half of what the
+//! Invariants: factors stay above [`bounds::SMALLEST`] times the global one, and the constant takes at most half of what the
 //! units of the smallest network take by the global scale; the result depends on the networks and their order only.
 
 mod bounds;
+mod data;
 mod frame;
 mod leave_one_out;
+mod network;
 mod posterior;
 mod scales;
+mod solution;
 mod weights;
-
-use miette::Diagnostic;
 
 use super::{Calibration, TermSums};
 use bounds::Bounds;
 use frame::Frame;
 pub use leave_one_out::leave_one_out;
+use network::check;
+pub use network::{CalibrationError, MeasuredNetwork};
 use posterior::Posterior;
-
-/// The smallest factor of a term, as a share of the global one.
-const SMALLEST: f64 = 0.1;
-
-/// A whole network that was measured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MeasuredNetwork {
-    /// Its rows in the table that is calibrated.
-    pub sums: TermSums,
-    /// What the device took.
-    pub measured_ms: f64,
-    /// Standard error of the measured latency as a fraction of it; 0 where it is not known.
-    pub relative_noise: f64,
-}
-
-/// Why nothing can be learned from some networks.
-#[derive(Debug, Clone, PartialEq, thiserror::Error, Diagnostic)]
-pub enum CalibrationError {
-    /// There are none.
-    #[error("no network was measured")]
-    #[diagnostic(help("measure three networks or more, small and large ones"))]
-    NoNetworks,
-    /// A latency that can't be.
-    #[error("network {} of the measurements takes {measured_ms} ms, and its rows {summed_ms} ms", index + 1)]
-    #[diagnostic(help("latencies are above 0: measure it again or leave it out"))]
-    Impossible {
-        /// Its place among the networks, from 0.
-        index: usize,
-        /// Measured latency.
-        measured_ms: f64,
-        /// Sum of its rows.
-        summed_ms: f64,
-    },
-    /// Networks that the table takes for larger are not slower.
-    #[error("networks with more latency in the table do not take longer on the device")]
-    #[diagnostic(help(
-        "are the latencies those of the networks that they stand with, all in ms, and the table one of a device that computes alike?"
-    ))]
-    Unrelated,
-}
 
 /// A calibration with what is known of its errors.
 #[derive(Debug, Clone)]
@@ -117,20 +80,6 @@ impl Calibration {
             }
         }
     }
-}
-
-fn check(networks: &[MeasuredNetwork]) -> Result<(), CalibrationError> {
-    if networks.is_empty() {
-        return Err(CalibrationError::NoNetworks);
-    }
-    let is_possible = |ms: f64| ms.is_finite() && ms > 0.0;
-    for (index, network) in networks.iter().enumerate() {
-        let (measured_ms, summed_ms) = (network.measured_ms, network.sums.total_ms());
-        if !(is_possible(measured_ms) && is_possible(summed_ms)) {
-            return Err(CalibrationError::Impossible { index, measured_ms, summed_ms });
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

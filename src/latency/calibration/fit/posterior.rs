@@ -1,40 +1,11 @@
 //! The Gaussian posterior of a linear regression, in closed form, with its evidence and leave-one-out errors.
 
-use super::frame::{Data, Row};
-use super::scales::Scales;
+use super::data::{Data, Row};
+use super::scales::{GRID, Scales};
 use crate::cholesky::{InverseCholesky, dot};
 
-/// Standard deviation of the global scale's prior, in relative units: wide enough to count as free.
-const FREE: f64 = 1.0;
-
-/// What columns with the same prior have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Group {
-    /// The global scale.
-    All,
-    /// The constant of every network.
-    Constant,
-    /// The deviation of a kind from the global scale.
-    Kind,
-    /// The deviation of a side from its kind.
-    Side,
-}
-
-impl Group {
-    fn variance(self, scales: &Scales) -> f64 {
-        let stddev = match self {
-            Self::All => FREE,
-            Self::Constant => scales.constant,
-            Self::Kind => scales.kind,
-            Self::Side => scales.side,
-        };
-        stddev * stddev
-    }
-
-    fn prior_mean(self) -> f64 {
-        if self == Self::All { 1.0 } else { 0.0 }
-    }
-}
+/// Sweeps over the scales before the search ends, whether or not it has settled.
+const SWEEPS: usize = 6;
 
 /// What is known of the coefficients after the networks were seen.
 #[derive(Debug, Clone)]
@@ -120,4 +91,26 @@ fn left_out(
         .enumerate()
         .map(|(index, residual)| standardised(index, residual))
         .collect()
+}
+
+/// The posterior of the most probable scales, found one scale after the other from `start`.
+pub(super) fn most_probable(data: &Data, weights: &[f64], start: Scales) -> Posterior {
+    let mut best = Posterior::new(data, start, weights);
+    for _ in 0..SWEEPS {
+        let before = best.scales;
+        for (get, values) in GRID {
+            for &value in values {
+                let mut scales = best.scales;
+                *get(&mut scales) = value;
+                let other = Posterior::new(data, scales, weights);
+                if other.evidence > best.evidence {
+                    best = other;
+                }
+            }
+        }
+        if best.scales == before {
+            break;
+        }
+    }
+    best
 }

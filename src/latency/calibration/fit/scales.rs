@@ -1,8 +1,5 @@
 //! How far coefficients may deviate, chosen by the evidence on a grid.
 
-use super::frame::Data;
-use super::posterior::Posterior;
-
 /// Standard deviations of the priors and of the noise, all relative to a network's latency.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scales {
@@ -19,7 +16,7 @@ pub(super) struct Scales {
 type Get = fn(&mut Scales) -> &mut f64;
 
 /// The values that each scale may take.
-const GRID: [(Get, &[f64]); 4] = [
+pub(super) const GRID: [(Get, &[f64]); 4] = [
     (|scales| &mut scales.noise, &[0.003, 0.005, 0.008, 0.0125, 0.02, 0.03, 0.05, 0.08, 0.125, 0.2]),
     (|scales| &mut scales.kind, &[0.005, 0.015, 0.05, 0.1, 0.2, 0.4]),
     (|scales| &mut scales.side, &[0.005, 0.015, 0.05, 0.1, 0.2, 0.4]),
@@ -28,9 +25,6 @@ const GRID: [(Get, &[f64]); 4] = [
 
 /// Spread of the logarithm of a scale around its likely value. Narrow: with few networks the likely values hold.
 const SPREAD: f64 = 0.7;
-
-/// Sweeps over the scales before the search ends, whether or not it has settled.
-const SWEEPS: usize = 6;
 
 impl Scales {
     /// The values that are likely before any network is seen.
@@ -42,26 +36,4 @@ impl Scales {
         let distance = |get: Get| (*get(&mut self) / *get(&mut likely)).ln() / SPREAD;
         GRID.map(|(get, _)| get).map(distance).iter().map(|distance| -0.5 * distance * distance).sum()
     }
-}
-
-/// The posterior of the most probable scales, found one scale after the other from `start`.
-pub(super) fn most_probable(data: &Data, weights: &[f64], start: Scales) -> Posterior {
-    let mut best = Posterior::new(data, start, weights);
-    for _ in 0..SWEEPS {
-        let before = best.scales;
-        for (get, values) in GRID {
-            for &value in values {
-                let mut scales = best.scales;
-                *get(&mut scales) = value;
-                let other = Posterior::new(data, scales, weights);
-                if other.evidence > best.evidence {
-                    best = other;
-                }
-            }
-        }
-        if best.scales == before {
-            break;
-        }
-    }
-    best
 }

@@ -5,6 +5,7 @@ use rand::Rng;
 use rand_distr::{Distribution, Normal};
 use rstest::rstest;
 
+use super::bounds::SMALLEST;
 use super::*;
 use crate::graph::UnitKind;
 use crate::latency::Term;

@@ -3,9 +3,9 @@
 //! since a network that stands alone bends the fit towards itself. Weights that only fall off as Huber's would let a
 //! wild network raise the noise, and with it everything that the noise hides.
 
-use super::frame::Data;
-use super::posterior::Posterior;
-use super::scales::{Scales, most_probable};
+use super::data::Data;
+use super::posterior::{Posterior, most_probable};
+use super::scales::Scales;
 use crate::robust::Robust;
 
 /// Errors in standard deviations from which on a network does not count; wide enough to leave normal errors alone.

@@ -2,27 +2,35 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::check::plural;
+use super::audit_summary;
+use crate::latency::audit::Audit;
 use crate::latency::{Comparison, Confidence, Figures, Interval, LatencyTable, Proposal, Transfer};
-use crate::text_file::json_text;
+use crate::run::words::plural;
 
 /// Confidences that a report tells the bounds of.
 const CONFIDENCES: [f64; 3] = [0.8, 0.9, 0.95];
 
-/// Everything that a transfer prints.
-#[derive(Debug, Serialize)]
-pub(super) struct TransferReport {
+/// What few whole networks teach about another device's table.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct TransferReport {
+    /// The other device's table.
     from: String,
+    /// The other device.
     from_device: String,
+    /// The networks that were measured.
     networks: Vec<Network>,
+    /// What corrects the rows.
     calibration: String,
     /// Each network predicted from the others.
     left_out: Option<Figures>,
     /// The same by one factor for all rows.
     one_factor: Option<Figures>,
+    /// What so many networks tell of some confidences.
     bounds: Vec<Bound>,
+    /// The table that was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     table: Option<String>,
     #[serde(skip)]
@@ -32,28 +40,39 @@ pub(super) struct TransferReport {
     pub(super) next: Option<Next>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 struct Network {
+    /// Its name or file, with what was changed in it.
     network: String,
+    /// What the new device took.
     measured_ms: f64,
+    /// What the other networks predict for it.
     left_out_ms: f64,
 }
 
 /// What so many networks tell of a confidence.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 struct Bound {
+    /// The confidence.
     confidence: Confidence,
+    /// Networks that a bound of this confidence needs.
     networks_needed: usize,
+    /// The factors that bound a latency; none of too few networks.
     interval: Option<Interval>,
 }
 
 /// A proposed network.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(super) struct Next {
+    /// The file it was written to.
     file: String,
+    /// Its predicted latency.
     predicted_ms: f64,
+    /// Standard deviation of the prediction in percent of it.
     stddev_percent: f64,
+    /// Networks that it was chosen from.
     candidates: usize,
+    /// The line to add to the measurements.
     line: String,
 }
 
@@ -111,16 +130,13 @@ impl TransferReport {
     }
 
     /// Tells that the table stands in a file, and what the audit says of it.
-    pub(super) fn written(&mut self, name: &str, summary: String) {
-        self.table = Some(name.to_owned());
-        self.checked = summary;
+    pub(super) fn written(&mut self, name: String, audit: &Audit) {
+        self.table = Some(name);
+        self.checked = audit_summary(audit);
     }
 
-    pub(super) fn json(&self) -> String {
-        json_text(self)
-    }
-
-    pub(super) fn text(&self) -> String {
+    /// A few lines.
+    pub fn text(&self) -> String {
         let mut text = format!(
             "{} on the rows of {} ({})\n",
             plural(self.networks.len(), "network"),

@@ -2,39 +2,61 @@
 
 use std::path::Path;
 
-use miette::Report;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::out::Out;
+use super::{MeasurementError, write};
 use crate::latency::{Comparison, Figures};
+#[cfg(feature = "train")]
+use crate::run::inputs::file_name;
 use crate::text_file::json_text;
 
-/// The figures of one table.
-#[derive(Debug, Serialize)]
-pub(super) struct ValidationReport {
-    pub(super) table: String,
-    pub(super) device: String,
-    pub(super) space: String,
-    /// Of the bare sums.
-    pub(super) raw: Figures,
-    /// Of the corrected sums.
-    pub(super) figures: Figures,
-    pub(super) calibration: String,
-    /// Standard error of the measured latencies in percent, median over networks.
-    pub(super) noise_percent: f64,
-    #[serde(skip)]
-    pub(super) networks: Validated,
+/// The figures of all tables that were validated on the same networks.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Validation {
+    /// One for each table.
+    pub reports: Vec<ValidationReport>,
 }
 
-/// All networks, predicted with the corrections.
-#[derive(Debug)]
-pub(super) struct Validated {
-    pub(super) fitted: Vec<Comparison>,
-    pub(super) held_out: Vec<Comparison>,
+impl Validation {
+    /// All figures, and which of several tables predicts better.
+    pub fn text(&self) -> String {
+        let text: String = self.reports.iter().map(ValidationReport::text).collect();
+        let error = |report: &ValidationReport| report.figures.rmse_percent;
+        match self.reports.iter().min_by(|a, b| error(a).total_cmp(&error(b))) {
+            Some(best) if self.reports.len() > 1 => text + &format!("{} predicts better\n", best.table),
+            _ => text,
+        }
+    }
+}
+
+/// The figures of one table.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ValidationReport {
+    /// The table's file.
+    pub table: String,
+    /// Its device.
+    pub device: String,
+    /// The search space that the networks are of.
+    pub space: String,
+    /// Of the bare sums.
+    pub raw: Figures,
+    /// Of the corrected sums.
+    pub figures: Figures,
+    /// The corrections.
+    pub calibration: String,
+    /// Standard error of the measured latencies in percent, median over networks.
+    pub noise_percent: f64,
+    /// The networks that the corrections were fitted to, predicted with them.
+    #[serde(skip)]
+    pub fitted: Vec<Comparison>,
+    /// The others.
+    #[serde(skip)]
+    pub held_out: Vec<Comparison>,
 }
 
 impl ValidationReport {
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         format!(
             "{} on {} networks of {} that no fit has seen, measured with a standard error of {:.1} %\n\
              \x20                     bias      RMSE      |error|   within 5 %  within 10 %  Kendall tau\n\
@@ -50,46 +72,41 @@ impl ValidationReport {
     }
 
     /// Writes `validation.json`, `networks.csv` and, where figures are drawn, `validation.svg` and `.png`.
-    pub(super) fn write(&self, folder: &Path) -> Result<(), Report> {
+    pub(super) fn write(&self, folder: &Path) -> Result<(), MeasurementError> {
         let files = [("validation.json", json_text(self)), ("networks.csv", self.csv())];
         for (name, text) in files {
-            Out::new(&folder.join(name), true)?.write(&text)?;
+            write(&folder.join(name), &text)?;
         }
         self.draw(folder)
     }
 
     #[cfg(feature = "train")]
-    fn draw(&self, folder: &Path) -> Result<(), Report> {
+    fn draw(&self, folder: &Path) -> Result<(), MeasurementError> {
         let plot = crate::report::ScatterPlot {
             title: format!("Latency of whole networks, predicted from {}", file_name(&self.table)),
             subtitle: format!("{}, networks of {}", self.device, self.space),
-            networks: self.networks.held_out.clone(),
-            fitted: self.networks.fitted.clone(),
+            networks: self.held_out.clone(),
+            fitted: self.fitted.clone(),
         };
-        miette::IntoDiagnostic::into_diagnostic(plot.write(&folder.join("validation")))?;
+        plot.write(&folder.join("validation"))?;
         Ok(())
     }
 
     /// Figures are left out of the program for phones and boards.
     #[cfg(not(feature = "train"))]
-    fn draw(&self, _folder: &Path) -> Result<(), Report> {
+    fn draw(&self, _folder: &Path) -> Result<(), MeasurementError> {
         Ok(())
     }
 
     fn csv(&self) -> String {
         let mut text = "part,predicted_ms,measured_ms\n".to_owned();
-        for (part, networks) in [("fitted", &self.networks.fitted), ("held_out", &self.networks.held_out)] {
+        for (part, networks) in [("fitted", &self.fitted), ("held_out", &self.held_out)] {
             for Comparison { predicted_ms, measured_ms } in networks {
                 text += &format!("{part},{predicted_ms:.6},{measured_ms:.6}\n");
             }
         }
         text
     }
-}
-
-#[cfg(feature = "train")]
-fn file_name(path: &str) -> String {
-    Path::new(path).file_name().map_or_else(|| path.to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 fn line(figures: &Figures) -> String {

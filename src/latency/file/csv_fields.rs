@@ -7,7 +7,7 @@ use crate::diagnostic::{FileError, Source};
 const IMPLAUSIBLE_MS: f64 = 60_000.0;
 
 /// The names of the columns: all of them `known`, the `required` ones among them.
-pub(super) fn columns(
+pub(in crate::latency) fn columns(
     csv: Source<'_>,
     reader: &mut csv::Reader<&[u8]>,
     known: &[&str],
@@ -31,7 +31,7 @@ pub(super) fn columns(
 }
 
 /// The value of the column `latency_ms`, if a latency can have it.
-pub(super) fn latency_ms(place: &Place<'_>, latency_ms: f64) -> Result<f64, FileError> {
+pub(in crate::latency) fn latency_ms(place: &Place<'_>, latency_ms: f64) -> Result<f64, FileError> {
     if !(latency_ms.is_finite() && latency_ms > 0.0) {
         return Err(place
             .error("latency_ms", format!("a latency of {latency_ms} ms is impossible"))
@@ -46,7 +46,10 @@ pub(super) fn latency_ms(place: &Place<'_>, latency_ms: f64) -> Result<f64, File
 }
 
 /// The value of the column `stddev_ms`, if a standard deviation can have it.
-pub(super) fn stddev_ms(place: &Place<'_>, stddev_ms: Option<f64>) -> Result<Option<f64>, FileError> {
+pub(in crate::latency) fn stddev_ms(
+    place: &Place<'_>,
+    stddev_ms: Option<f64>,
+) -> Result<Option<f64>, FileError> {
     if stddev_ms.is_some_and(|s| !(s.is_finite() && s >= 0.0)) {
         return Err(place.error("stddev_ms", "a standard deviation is a number from 0"));
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::calibration::{Calibration, parse_held_out};
 use crate::diagnostic::FileError;
 use crate::graph::UnitKind;
+use crate::latency::calibration::{Calibration, parse_held_out};
 use crate::word_list::WordList as _;
 
 /// Keys every table must state.
@@ -68,7 +68,7 @@ impl TableHeader {
     }
 
     /// What the header lines say as far as they can be understood, and every mistake in them.
-    pub(super) fn read(file: &str, text: &str) -> (Self, Vec<FileError>) {
+    pub(in crate::latency) fn read(file: &str, text: &str) -> (Self, Vec<FileError>) {
         let mut lines = HeaderLines::default();
         let end = lines.read(file, text);
         let mut mistakes = lines.mistakes;
@@ -104,7 +104,7 @@ impl TableHeader {
 
     /// The same without what was learned from whole networks.
     #[must_use]
-    pub(super) fn uncalibrated(mut self) -> Self {
+    pub(in crate::latency) fn uncalibrated(mut self) -> Self {
         for key in LEARNED {
             self.entries.remove(key);
         }
@@ -162,7 +162,7 @@ fn key_and_value(comment: &str) -> Option<(&str, &str)> {
 }
 
 /// A header line with a known key, wherever it stands: its key and value.
-pub(super) fn known_entry(line: &str) -> Option<(&str, &str)> {
+pub(in crate::latency) fn known_entry(line: &str) -> Option<(&str, &str)> {
     key_and_value(line.strip_prefix('#')?).filter(|(key, _)| KNOWN.contains(key))
 }
 
@@ -184,7 +184,7 @@ fn misplaced(file: &str, text: &str, end: usize) -> Vec<FileError> {
 }
 
 /// Where the header line of a key stands.
-pub(super) fn entry_span(file: &str, text: &str, key: &str) -> Range<usize> {
+pub(in crate::latency) fn entry_span(file: &str, text: &str, key: &str) -> Range<usize> {
     let mut lines = HeaderLines::default();
     lines.read(file, text);
     lines.spans.remove(key).unwrap_or(0..0)

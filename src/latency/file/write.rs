@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::decimal::decimal;
 use super::header::known_entry;
 use super::read::COLUMNS;
 use crate::graph::{LatencyUnit, UnitKind};
@@ -76,13 +77,6 @@ fn key(unit: &LatencyUnit) -> String {
     .join(",")
 }
 
-/// A plain decimal with 6 places, more where the number is so small that they would not show four digits.
-pub(super) fn decimal(value: f64) -> String {
-    let places = if value != 0.0 && value.abs() < 1e-3 { 10 } else { 6 };
-    let text = format!("{value:.places$}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,15 +107,6 @@ mod tests {
                     .collect::<Vec<_>>()
             };
             assert_eq!(latencies(&again), latencies(&table), "{name}");
-        }
-    }
-
-    #[test]
-    fn small_numbers_keep_their_digits_and_round_ones_have_no_zeros() {
-        let cases =
-            [(1.5, "1.5"), (20.0, "20"), (0.0, "0"), (0.008_482_7, "0.008483"), (1.234e-6, "0.000001234")];
-        for (value, text) in cases {
-            assert_eq!(decimal(value), text);
         }
     }
 }

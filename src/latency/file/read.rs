@@ -5,17 +5,17 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use super::Row;
 use super::csv_fields;
 use super::header::TableHeader;
 use crate::csv_place::Place;
 use crate::diagnostic::{FileError, Source};
 use crate::graph::{LatencyUnit, UnitFamily, UnitKind};
+use crate::latency::row::Row;
 use crate::spec::Activation;
 use crate::word_list::WordList as _;
 
 /// The columns of a table.
-pub(super) const COLUMNS: [&str; 13] = [
+pub(in crate::latency) const COLUMNS: [&str; 13] = [
     "op",
     "in_h",
     "in_w",
@@ -33,7 +33,7 @@ pub(super) const COLUMNS: [&str; 13] = [
 
 /// One row of a file.
 #[derive(Debug, Clone)]
-pub(super) struct Record {
+pub(in crate::latency) struct Record {
     /// Its line, from 1.
     pub line: usize,
     /// Byte range of its first field.
@@ -50,7 +50,7 @@ pub(super) struct Record {
 ///
 /// # Errors
 /// Columns that cannot be understood, as a whole; everything else stands in the place of its row.
-pub(super) fn records(
+pub(in crate::latency) fn records(
     file: &str,
     text: &str,
     header: &TableHeader,
