@@ -80,7 +80,7 @@ fn what_cannot_be_measured_is_told_before_anything_is() {
         (
             &["measure", "--space", "tiny.toml", "--runtime", "tflite", "--out", "t.csv"],
             2,
-            "tract, ort and candle",
+            "unknown runtime `tflite`; use tract, ort or candle",
         ),
         (&["measure", "--space", "tiny.toml", "--context", "cold", "--out", "t.csv"], 2, "network or alone"),
         (&["validate", "--target", "none.csv", "--space", "tiny.toml"], 1, "cannot read none.csv"),
