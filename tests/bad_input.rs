@@ -1,12 +1,18 @@
 //! Bad input ends with one clear message and a non-zero exit, and leaves nothing half-written.
 
+#[path = "support/said.rs"]
+mod said;
 mod support;
+#[path = "support/words.rs"]
+mod words;
 
 use std::path::Path;
 
 use assert_cmd::Command;
 use rstest::rstest;
+use said::said;
 use support::{Place, TINY_SPACE};
+use words::assert_says;
 
 fn binary(name: &str) -> Command {
     let path = match name {
@@ -16,30 +22,6 @@ fn binary(name: &str) -> Command {
     let mut command = Command::new(path);
     command.env("NO_COLOR", "1");
     command
-}
-
-/// Runs a command that must fail, and returns what it said.
-fn fails(mut command: Command, code: i32) -> String {
-    let output = command.output().expect("started");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    assert!(!said.contains("panicked"), "{said}");
-    assert!(!said.trim().is_empty());
-    said
-}
-
-/// The words of a message, whatever its line breaks.
-fn words(said: &str) -> String {
-    said.split(|c: char| c.is_whitespace() || c == '│')
-        .filter(|w| !w.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-fn assert_says(said: &str, expected: &[&str]) {
-    for part in expected {
-        assert!(words(said).contains(part), "no `{part}` in:\n{said}");
-    }
 }
 
 const HEADER: &str = "# device: d\n# threads: 1\n# precision: float32\n# batch: 1\n# resolution: 224\n";
@@ -62,7 +44,7 @@ fn a_wrong_row_of_a_table(#[case] row: &str, #[case] expected: &[&str]) {
     std::fs::write(place.path("table.csv"), format!("{HEADER}{COLUMNS}{ROW}{row}")).expect("disk");
     let mut command = binary("mbn-inspect");
     command.current_dir(place.path("")).args(["mobilenet_v2", "--target", "table.csv"]);
-    assert_says(&fails(command, 1), expected);
+    assert_says(&said(command, 1), expected);
 }
 
 #[rstest]
@@ -75,7 +57,7 @@ fn a_wrong_table(#[case] header: &str, #[case] columns: &str, #[case] expected: 
     std::fs::write(place.path("table.csv"), format!("{header}{columns}")).expect("disk");
     let mut command = binary("mbn-inspect");
     command.current_dir(place.path("")).args(["mobilenet_v2", "--target", "table.csv"]);
-    assert_says(&fails(command, 1), expected);
+    assert_says(&said(command, 1), expected);
 }
 
 #[rstest]
@@ -93,7 +75,7 @@ fn a_wrong_table(#[case] header: &str, #[case] columns: &str, #[case] expected: 
 fn wrong_arguments_of_inspect(#[case] arguments: &[&str], #[case] code: i32, #[case] expected: &[&str]) {
     let mut command = binary("mbn-inspect");
     command.args(arguments);
-    assert_says(&fails(command, code), expected);
+    assert_says(&said(command, code), expected);
     assert!(!Path::new("nowhere").exists() && !Path::new("net.svg").exists(), "something was written");
 }
 
@@ -106,7 +88,7 @@ fn a_wrong_block_of_a_network_has_a_caret_under_it() {
     std::fs::write(place.path("net.toml"), good.replacen("h96_c24_relu6", "h96_c24_relu7", 1)).expect("disk");
     let mut command = binary("mbn-inspect");
     command.current_dir(place.path("")).arg("net.toml");
-    let said = fails(command, 1);
+    let said = said(command, 1);
     assert_says(&said, &["net.toml:", "activation is missing", "ir_k3_s2_h96_c24_relu7", "help:"]);
     assert!(said.contains('─') || said.contains('┬') || said.contains('^'), "no caret in:\n{said}");
 }
@@ -121,7 +103,7 @@ fn a_wrong_space(#[case] good: &str, #[case] bad: &str, #[case] expected: &[&str
     let place = Place::new();
     assert!(TINY_SPACE.contains(good));
     std::fs::write(place.path("space.toml"), TINY_SPACE.replacen(good, bad, 1)).expect("disk");
-    assert_says(&fails(place.search("run"), 1), expected);
+    assert_says(&said(place.search("run"), 1), expected);
     assert!(!place.path("run").exists(), "a run folder was made");
 }
 
@@ -130,7 +112,7 @@ fn a_space_without_stages() {
     let place = Place::new();
     let stem = TINY_SPACE.split("[[stage]]").next().expect("text");
     std::fs::write(place.path("space.toml"), format!("{stem}\n[[head]]\nblock = \"pool\"\n")).expect("disk");
-    assert_says(&fails(place.search("run"), 1), &["no stages"]);
+    assert_says(&said(place.search("run"), 1), &["no stages"]);
 }
 
 #[test]
@@ -139,7 +121,7 @@ fn a_budget_that_no_network_meets_is_proven_so() {
     let mut command = place.search("run");
     command.args(["--budget", "1ms"]);
     assert_says(
-        &fails(command, 3),
+        &said(command, 3),
         &["no network of this space meets a budget of 1ms", "smallest reachable latency"],
     );
     assert!(!place.path("run").exists(), "a run folder was made");
@@ -158,7 +140,7 @@ fn wrong_arguments_of_search(#[case] arguments: &[&str], #[case] expected: &[&st
         .current_dir(place.path(""))
         .args(["--target", "pixel-latency.csv", "--out", "run"])
         .args(arguments);
-    assert_says(&fails(command, 2), expected);
+    assert_says(&said(command, 2), expected);
     assert!(!place.path("run").exists(), "a run folder was made");
 }
 
@@ -167,14 +149,14 @@ fn a_reward_without_its_budget() {
     let place = Place::new();
     let mut command = place.search("run");
     command.args(["--strategy", "evolution", "--reward", "tunas"]);
-    assert_says(&fails(command, 1), &["needs a budget", "--budget 40ms"]);
+    assert_says(&said(command, 1), &["needs a budget", "--budget 40ms"]);
 }
 
 #[test]
 fn a_table_that_does_not_cover_the_space() {
     let mut command = binary("mbn-search");
     command.args(["--target", "pixel1-proxylessnas.csv", "--out", "never-made"]);
-    assert_says(&fails(command, 1), &["pixel1-proxylessnas.csv has no row for", "and", "more"]);
+    assert_says(&said(command, 1), &["pixel1-proxylessnas.csv has no row for", "and", "more"]);
     assert!(!Path::new("never-made").exists());
 }
 
@@ -187,17 +169,17 @@ fn images_that_are_missing_cut_or_mislabelled() {
         (std::fs::read(&images).expect("made"), std::fs::read(&labels).expect("made"));
 
     std::fs::write(&images, &whole_images[..1000]).expect("disk");
-    assert_says(&fails(place.search("run"), 1), &["train-images-idx3-ubyte", "byte"]);
+    assert_says(&said(place.search("run"), 1), &["train-images-idx3-ubyte", "byte"]);
     std::fs::write(&images, &whole_images).expect("disk");
 
     let mut fewer = whole_labels[..whole_labels.len() - 1].to_vec();
     fewer[7] -= 1;
     std::fs::write(&labels, fewer).expect("disk");
-    assert_says(&fails(place.search("run"), 1), &["train-labels-idx1-ubyte", "159"]);
+    assert_says(&said(place.search("run"), 1), &["train-labels-idx1-ubyte", "159"]);
     std::fs::write(&labels, &whole_labels).expect("disk");
 
     std::fs::remove_dir_all(place.path("images")).expect("disk");
-    assert_says(&fails(place.search("run"), 1), &["images"]);
+    assert_says(&said(place.search("run"), 1), &["images"]);
     assert!(!place.path("run").exists(), "a run folder was made");
 }
 
@@ -208,11 +190,11 @@ fn a_folder_of_another_run_or_of_other_things_is_left_alone() {
     let before = support::results(&place.path("run"));
     let mut other = place.search("run");
     other.args(["--seed", "9"]);
-    assert_says(&fails(other, 1), &["holds another run", "`seed` was 0 and is now 9", "--out"]);
+    assert_says(&said(other, 1), &["holds another run", "`seed` was 0 and is now 9", "--out"]);
     std::fs::write(place.path("space.toml"), format!("{TINY_SPACE}# changed\n")).expect("disk");
-    assert_says(&fails(place.search("run"), 1), &["the content of `search space` has changed"]);
+    assert_says(&said(place.search("run"), 1), &["the content of `search space` has changed"]);
     assert_eq!(support::results(&place.path("run")), before);
-    assert_says(&fails(place.search("images"), 1), &["is not empty and holds no run"]);
+    assert_says(&said(place.search("images"), 1), &["is not empty and holds no run"]);
 }
 
 #[test]
@@ -224,7 +206,7 @@ fn a_journal_with_a_whole_line_of_nonsense() {
     let mut lines: Vec<&str> = text.lines().collect();
     lines[3] = "{\"kind\":\"trial\"}";
     std::fs::write(&journal, lines.join("\n") + "\n").expect("disk");
-    assert_says(&fails(place.search("run"), 1), &["trials.jsonl:4:", "not a record"]);
+    assert_says(&said(place.search("run"), 1), &["trials.jsonl:4:", "not a record"]);
 }
 
 #[test]
@@ -235,18 +217,18 @@ fn a_journal_of_another_search() {
     let text = std::fs::read_to_string(&journal).expect("journal");
     let swapped: Vec<&str> = text.lines().rev().collect();
     std::fs::write(&journal, swapped.join("\n") + "\n").expect("disk");
-    assert_says(&fails(place.search("run"), 1), &["journal of another search"]);
+    assert_says(&said(place.search("run"), 1), &["journal of another search"]);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_that_cannot_be_written() {
     let place = Place::new();
-    assert_says(&fails(place.search("/proc/run"), 1), &["cannot write /proc/run"]);
-    assert_says(&fails(place.search("space.toml/run"), 1), &["cannot write"]);
+    assert_says(&said(place.search("/proc/run"), 1), &["cannot write /proc/run"]);
+    assert_says(&said(place.search("space.toml/run"), 1), &["cannot write"]);
     let mut drawing = binary("mbn-inspect");
     drawing.args(["mobilenet_v2", "--svg", "/proc/net.svg"]);
-    assert_says(&fails(drawing, 1), &["cannot write /proc/net.svg", "a folder that can be written to"]);
+    assert_says(&said(drawing, 1), &["cannot write /proc/net.svg", "a folder that can be written to"]);
 }
 
 /// A disk that takes no more, played by a limit on the size of files.
@@ -273,7 +255,7 @@ fn a_full_disk_ends_the_run_cleanly_and_it_goes_on_once_there_is_room(
     let mut limited = Command::new("bash");
     let script = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec {}", line.join(" "));
     limited.current_dir(place.path("")).env("NO_COLOR", "1").args(["-c", &script]);
-    assert_says(&fails(limited, 1), &["cannot write", file]);
+    assert_says(&said(limited, 1), &["cannot write", file]);
     search("run").assert().success();
     assert_eq!(support::results(&place.path("run")), support::results(&place.path("whole")));
 }

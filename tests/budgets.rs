@@ -4,6 +4,8 @@
 mod said;
 #[expect(dead_code, reason = "other tests use more of it")]
 mod support;
+#[path = "support/tiny_network.rs"]
+mod tiny_network;
 #[path = "support/words.rs"]
 mod words;
 
@@ -18,22 +20,8 @@ use serde_json::Value;
 
 use said::said;
 use support::{Place, TINY_SPACE};
+use tiny_network::TINY_NETWORK;
 use words::assert_says;
-
-/// A network for the 8x8 grey images of 4 classes.
-const TINY_NETWORK: &str = r#"name = "tiny"
-resolution = 8
-input_channels = 1
-classes = 4
-padding = "same"
-batch_norm = { eps = 1e-3, momentum = 0.1 }
-stem = "conv_k3_s1_c16_hswish"
-blocks = [
-    "ir_k3_s1_h48_c16_se16_relu",
-    "ir_k3_s2_h32_c24_hswish",
-]
-head = ["conv_k1_s1_c64_hswish", "pool", "linear_c32_hswish"]
-"#;
 
 const RECIPE: &str = r#"epochs = 1
 batch = 16

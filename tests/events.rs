@@ -1,25 +1,13 @@
 //! What commands print with `--json`: every line is an event of the committed schema.
 
 mod support;
+#[path = "support/tiny_network.rs"]
+mod tiny_network;
 
 use assert_cmd::Command;
 use serde_json::Value;
 use support::{Place, results};
-
-/// A network for the 8x8 grey images of 4 classes.
-const NETWORK: &str = r#"name = "tiny"
-resolution = 8
-input_channels = 1
-classes = 4
-padding = "same"
-batch_norm = { eps = 1e-3, momentum = 0.1 }
-stem = "conv_k3_s1_c16_hswish"
-blocks = [
-    "ir_k3_s1_h48_c16_se16_relu",
-    "ir_k3_s2_h32_c24_hswish",
-]
-head = ["conv_k1_s1_c64_hswish", "pool", "linear_c32_hswish"]
-"#;
+use tiny_network::TINY_NETWORK;
 
 const RECIPE: &str = r#"epochs = 2
 batch = 16
@@ -198,7 +186,7 @@ fn a_search_tells_trials_epochs_and_results() {
 
 #[test]
 fn trainings_adaptations_and_exports_tell_what_they_do() {
-    let place = Place::with(&[("tiny.toml", NETWORK), ("recipe.toml", RECIPE)]);
+    let place = Place::with(&[("tiny.toml", TINY_NETWORK), ("recipe.toml", RECIPE)]);
     let given = ["tiny.toml", "--data", "images", "--recipe", "recipe.toml", "--out"];
     let mut train = place.command(env!("CARGO_BIN_EXE_mbn-train"));
     train.args(given).args(["trained", "--validation", "0.25"]);

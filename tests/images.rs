@@ -1,16 +1,19 @@
 //! Folders of pictures of every kind, through the real programs: any mix of sizes trains, streamed or kept in memory, and
 //! a picture that breaks while it is read costs nothing that was done.
 
+#[path = "support/process.rs"]
+#[expect(dead_code, reason = "other tests use more of it")]
+mod process;
 #[path = "support/said.rs"]
 mod said;
 mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
 use assert_cmd::Command;
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
+use process::{spawn, wait_until};
 use said::said;
 use support::{Place, results};
 
@@ -191,19 +194,10 @@ fn a_limit_takes_the_same_part_of_every_class_and_belongs_to_the_run() {
 
 /// Starts a training that streams its pictures and waits for its first checkpoint.
 fn started(place: &Place, out: &str) -> Child {
-    let child = std::process::Command::new(env!("CARGO_BIN_EXE_mbn-train"))
-        .args(["net.toml", "--data", "pictures", "--recipe", "recipe.toml", "--epochs", "100"])
-        .args(["--threads", "1", "--image-memory", "0", "--out", out])
-        .env("NO_COLOR", "1")
-        .current_dir(place.path(""))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("started");
-    let checkpoint = place.path(out).join("checkpoint.safetensors");
-    while !checkpoint.exists() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let mut command = train(place, out);
+    command.args(["--epochs", "100", "--threads", "1", "--image-memory", "0"]);
+    let mut child = spawn(&command, Stdio::piped());
+    wait_until(&mut child, || place.path(out).join("checkpoint.safetensors").exists());
     child
 }
 

@@ -1,35 +1,44 @@
 //! Runs as anyone can read them, and trials as any process can run them.
 
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/said.rs"]
+mod said;
 mod support;
+#[path = "support/tiny_network.rs"]
+mod tiny_network;
+#[path = "support/words.rs"]
+mod words;
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
+use assert_cmd::Command;
+use process::{kill, lines, spawn, wait_until};
+use said::said;
 use support::{Place, results};
+use tiny_network::TINY_NETWORK;
+use words::assert_says;
 
-const NETADAPT_NETWORK: &str = r#"name = "tiny"
-resolution = 8
-input_channels = 1
-classes = 4
-padding = "same"
-batch_norm = { eps = 1e-3, momentum = 0.1 }
-stem = "conv_k3_s1_c16_hswish"
-blocks = ["ir_k3_s1_h48_c16_se16_relu", "ir_k3_s2_h32_c24_hswish"]
-head = ["conv_k1_s1_c64_hswish", "pool", "linear_c32_hswish"]
-"#;
-
-fn report(place: &Place) -> assert_cmd::Command {
-    place.command(env!("CARGO_BIN_EXE_mbn-report"))
+/// `mbn-report` of a run.
+fn report(place: &Place, run: &str) -> Command {
+    let mut command = place.command(env!("CARGO_BIN_EXE_mbn-report"));
+    command.arg(run);
+    command
 }
 
-fn said(mut command: assert_cmd::Command, code: i32) -> String {
+/// What a command that must succeed printed.
+fn printed(mut command: Command) -> String {
     let output = command.output().expect("started");
-    let text =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{text}");
-    // Messages are wrapped.
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The tiny search with more options.
+fn search(place: &Place, out: &str, more: &[&str]) -> Command {
+    let mut command = place.search(out);
+    command.args(more);
+    command
 }
 
 /// The files of `derived/` with their bytes.
@@ -46,7 +55,7 @@ fn derived(run: &Path) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn derived_files_of_every_kind_of_run_are_rebuilt_to_the_same_bytes_from_the_folder_alone() {
     let place = Place::new();
-    place.write("net.toml", NETADAPT_NETWORK);
+    place.write("net.toml", TINY_NETWORK);
     place.write("table.csv", &std::fs::read_to_string("latency_tables/pixel-latency.csv").expect("shipped"));
     place.search("search").args(["--target", "table.csv"]).assert().success();
     let mut train = place.command(env!("CARGO_BIN_EXE_mbn-train"));
@@ -84,9 +93,7 @@ fn derived_files_of_every_kind_of_run_are_rebuilt_to_the_same_bytes_from_the_fol
         let before = derived(&place.path(run));
         assert!(before.len() > 4, "{run}: {}", before.len());
         std::fs::remove_dir_all(place.path(run).join("derived")).expect("there");
-        let mut rebuild = report(&place);
-        rebuild.arg(run);
-        let text = said(rebuild, 0);
+        let text = printed(report(&place, run));
         assert!(text.contains("next: mbn-inspect"), "{text}");
         assert!(derived(&place.path(run)) == before, "{run} was rebuilt to other bytes");
     }
@@ -95,56 +102,32 @@ fn derived_files_of_every_kind_of_run_are_rebuilt_to_the_same_bytes_from_the_fol
 #[test]
 fn a_run_is_read_while_it_goes_on_and_what_is_no_run_is_refused() {
     let place = Place::new();
-    let prepared = place.search("run");
-    let mut process = std::process::Command::new(prepared.get_program());
-    process.args(prepared.get_args()).args(["--trials", "40", "--epochs", "60", "--jobs", "1"]);
-    process.current_dir(place.path("")).stderr(Stdio::null()).stdout(Stdio::null());
-    let mut child = process.spawn().expect("started");
-    let journal = place.path("run/trials.jsonl");
-    while std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count()) < 2 {
-        assert_eq!(child.try_wait().expect("a process"), None, "ended early");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let mut read = report(&place);
-    read.arg("run");
-    let text = said(read, 0);
+    let mut child =
+        spawn(&search(&place, "run", &["--trials", "40", "--epochs", "60", "--jobs", "1"]), Stdio::null());
+    wait_until(&mut child, || lines(&place.path("run/trials.jsonl")) >= 2);
+    let text = printed(report(&place, "run"));
     assert!(text.contains("The front of"), "{text}");
     assert_eq!(child.try_wait().expect("a process"), None, "reading ended the run");
-    child.kill().expect("running");
-    child.wait().expect("ended");
+    kill(child);
 
     for (name, says) in [("images", "holds no run"), ("nowhere", "holds no run")] {
-        let mut read = report(&place);
-        read.arg(name);
-        let text = said(read, 1);
-        assert!(text.contains(says) && text.contains(name), "{text}");
+        assert_says(&said(report(&place, name), 1), &[says, name]);
     }
     let manifest = place.path("run/manifest.json");
     let text = std::fs::read_to_string(&manifest).expect("written");
     std::fs::write(&manifest, text.replacen("\"format\": 2", "\"format\": 9", 1)).expect("disk");
-    let mut read = report(&place);
-    read.arg("run");
-    let text = said(read, 1);
-    assert!(text.contains("format 9") && text.contains("newer version"), "{text}");
+    assert_says(&said(report(&place, "run"), 1), &["format 9", "newer version"]);
 }
 
 /// A search that was interrupted in its first generation: its jobs are written, none is done.
 fn interrupted(place: &Place, out: &str) {
-    let prepared = place.search(out);
-    let mut process = std::process::Command::new(prepared.get_program());
-    process.args(prepared.get_args()).args(["--jobs", "1"]);
-    process.current_dir(place.path("")).stderr(Stdio::null()).stdout(Stdio::null());
-    let mut child = process.spawn().expect("started");
+    let mut child = spawn(&search(place, out, &["--jobs", "1"]), Stdio::null());
     // The jobs of a generation are written before the first of them runs.
-    while !place.path(out).join("tasks/00003.json").exists() {
-        assert_eq!(child.try_wait().expect("a process"), None, "ended early");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().expect("running");
-    child.wait().expect("ended");
+    wait_until(&mut child, || place.path(out).join("tasks/00003.json").exists());
+    kill(child);
 }
 
-fn worker(place: &Place, run: &str, trial: &str) -> assert_cmd::Command {
+fn worker(place: &Place, run: &str, trial: &str) -> Command {
     let mut command = place.command(env!("CARGO_BIN_EXE_mbn-search"));
     command.args(["--worker", run, trial]);
     command
@@ -155,16 +138,15 @@ fn trials_run_by_processes_of_their_own_give_the_same_bytes() {
     let place = Place::new();
     place.search("whole").assert().success();
     interrupted(&place, "parts");
-    let done =
-        std::fs::read_to_string(place.path("parts/trials.jsonl")).map_or(0, |text| text.lines().count());
+    let done = lines(&place.path("parts/trials.jsonl"));
     let mut ran = 0;
     for trial in done..4 {
-        let text = said(worker(&place, "parts", &trial.to_string()), 0);
+        let text = printed(worker(&place, "parts", &trial.to_string()));
         assert!(text.contains(&format!("trial {trial}: ")), "{text}");
         let result = place.path(&format!("parts/results/{trial:05}.json"));
         let before = std::fs::read(&result).expect("a result");
         // Another process for the same trial changes nothing.
-        said(worker(&place, "parts", &trial.to_string()), 0);
+        printed(worker(&place, "parts", &trial.to_string()));
         assert_eq!(std::fs::read(&result).expect("a result"), before);
         ran += 1;
     }
@@ -179,9 +161,9 @@ fn trials_run_by_processes_of_their_own_give_the_same_bytes() {
 fn a_search_takes_the_result_of_a_worker_instead_of_training() {
     let place = Place::new();
     interrupted(&place, "run");
-    let done = std::fs::read_to_string(place.path("run/trials.jsonl")).map_or(0, |text| text.lines().count());
+    let done = lines(&place.path("run/trials.jsonl"));
     let trial = done.max(3);
-    said(worker(&place, "run", &trial.to_string()), 0);
+    printed(worker(&place, "run", &trial.to_string()));
     let result = place.path(&format!("run/results/{trial:05}.json"));
     let text = std::fs::read_to_string(&result).expect("a result");
     let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -202,44 +184,32 @@ fn a_worker_for_a_trial_that_is_done_or_does_not_exist_is_told_so() {
         ("99", "has no job of trial 99"),
         ("first", "`first` is not a trial"),
     ] {
-        let text = said(worker(&place, "run", trial), 1);
-        assert!(text.contains(says), "{text}");
+        assert_says(&said(worker(&place, "run", trial), 1), &[says]);
     }
-    let text = said(worker(&place, "images", "0"), 1);
-    assert!(text.contains("holds no run"), "{text}");
+    assert_says(&said(worker(&place, "images", "0"), 1), &["holds no run"]);
     interrupted(&place, "cut");
     std::fs::remove_dir_all(place.path("images")).expect("there");
-    let text = said(worker(&place, "cut", "3"), 1);
-    assert!(text.contains("images"), "{text}");
+    assert_says(&said(worker(&place, "cut", "3"), 1), &["images"]);
 }
 
 #[test]
 fn finals_of_a_search_are_trainings_that_go_on_after_a_kill() {
     let place = Place::new();
-    place.search("whole").args(["--final-epochs", "30", "--finals", "1"]).assert().success();
-    let prepared = place.search("killed");
-    let mut process = std::process::Command::new(prepared.get_program());
-    process.args(prepared.get_args()).args(["--final-epochs", "30", "--finals", "1"]);
-    process.current_dir(place.path("")).stderr(Stdio::null()).stdout(Stdio::null());
-    let mut child = process.spawn().expect("started");
+    let longer = ["--final-epochs", "30", "--finals", "1"];
+    search(&place, "whole", &longer).assert().success();
+    let mut child = spawn(&search(&place, "killed", &longer), Stdio::null());
     let networks = place.path("killed/networks");
     let epochs = || {
         let folder = std::fs::read_dir(&networks).ok()?.next()?.ok()?.path();
-        Some(std::fs::read_to_string(folder.join("training/epochs.csv")).ok()?.lines().count() - 1)
+        lines(&folder.join("training/epochs.csv")).checked_sub(1)
     };
-    while epochs().unwrap_or(0) < 5 {
-        assert_eq!(child.try_wait().expect("a process"), None, "ended early");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().expect("running");
-    child.wait().expect("ended");
+    wait_until(&mut child, || epochs().unwrap_or(0) >= 5);
+    kill(child);
     let before = epochs().expect("begun");
     assert!((5..30).contains(&before), "{before} epochs");
-    let mut again = place.search("killed");
-    again.args(["--final-epochs", "30", "--finals", "1", "--json"]);
-    let output = again.output().expect("started");
-    assert!(output.status.success());
-    let trained = String::from_utf8_lossy(&output.stdout).matches("\"event\":\"epoch\"").count();
+    let mut again = search(&place, "killed", &longer);
+    again.arg("--json");
+    let trained = printed(again).matches("\"event\":\"epoch\"").count();
     assert!(trained <= 30 - before, "{trained} epochs were trained again after {before}");
     assert_eq!(results(&place.path("killed")), results(&place.path("whole")));
 }

@@ -1,10 +1,13 @@
 //! A search that is killed, cut or run with other numbers of jobs ends with the same bytes.
 
+#[path = "support/process.rs"]
+mod process;
 mod support;
 
 use std::process::{Command as Process, Stdio};
 use std::time::Duration;
 
+use process::{kill, lines, spawn, wait_until};
 use support::{Place, results};
 
 fn journal_lines(bytes: &[u8]) -> usize {
@@ -89,29 +92,19 @@ fn every_strategy_and_reward_runs_under_a_budget() {
 
 /// Starts a search and kills it without warning.
 fn kill_after(place: &Place, out: &str, patience: Duration) {
-    let prepared = place.search(out);
-    let mut process = Process::new(prepared.get_program());
-    process.args(prepared.get_args()).current_dir(place.path("")).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = process.spawn().expect("started");
+    let child = spawn(&place.search(out), Stdio::null());
     std::thread::sleep(patience);
-    // It may be done already on a fast machine.
-    let _ = child.kill();
-    child.wait().expect("ended");
+    kill(child);
 }
 
 #[cfg(unix)]
 #[test]
 fn ctrl_c_keeps_what_is_finished_and_exits_with_130() {
     let place = Place::new();
-    let prepared = place.search("run");
-    let mut process = Process::new(prepared.get_program());
-    process.args(prepared.get_args()).args(["--trials", "40", "--epochs", "50", "--jobs", "2"]);
-    process.current_dir(place.path("")).stderr(Stdio::piped()).stdout(Stdio::null());
-    let mut child = process.spawn().expect("started");
-    while std::fs::read(place.path("run/trials.jsonl")).map_or(0, |bytes| journal_lines(&bytes)) < 2 {
-        assert_eq!(child.try_wait().expect("a process"), None, "ended before it was interrupted");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    let mut prepared = place.search("run");
+    prepared.args(["--trials", "40", "--epochs", "50", "--jobs", "2"]);
+    let mut child = spawn(&prepared, Stdio::piped());
+    wait_until(&mut child, || lines(&place.path("run/trials.jsonl")) >= 2);
     let interrupt = Process::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
     assert!(interrupt.success());
     let output = child.wait_with_output().expect("ended");

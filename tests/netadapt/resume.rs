@@ -1,20 +1,9 @@
 //! An adaptation that is killed or run with other numbers of jobs ends with the same bytes.
 
-use std::process::{Child, Command as Process, Stdio};
-use std::time::Duration;
+use std::process::Stdio;
 
+use crate::process::{kill, lines, spawn, wait_until};
 use crate::support::{Place, differing};
-
-fn spawn(place: &Place, out: &str) -> Child {
-    let prepared = place.adapt(out);
-    let mut process = Process::new(prepared.get_program());
-    process.args(prepared.get_args()).current_dir(place.path(""));
-    process.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started")
-}
-
-fn lines(place: &Place, file: &str) -> usize {
-    std::fs::read_to_string(place.path(file)).map_or(0, |text| text.lines().count())
-}
 
 #[test]
 fn a_run_killed_at_any_stage_goes_on_to_the_same_bytes() {
@@ -29,13 +18,9 @@ fn a_run_killed_at_any_stage_goes_on_to_the_same_bytes() {
         ("killed/controls/uniform/training/epochs.csv", 3),
     ];
     for (file, count) in stages {
-        let mut child = spawn(&place, "killed");
-        while lines(&place, file) < count {
-            assert_eq!(child.try_wait().expect("a process"), None, "ended before {file} had {count} lines");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        child.kill().expect("killed");
-        child.wait().expect("ended");
+        let mut child = spawn(&place.adapt("killed"), Stdio::null());
+        wait_until(&mut child, || lines(&place.path(file)) >= count);
+        kill(child);
         assert!(!place.path("killed/derived").exists(), "it was done before it was killed");
     }
     place.adapt("killed").assert().success();
@@ -57,19 +42,11 @@ fn jobs_change_nothing() {
 fn a_torn_line_is_dropped_and_its_iteration_run_again() {
     let place = Place::new();
     place.adapt("whole").args(["--controls", "none"]).assert().success();
-    let mut child = {
-        let mut prepared = place.adapt("torn");
-        prepared.args(["--controls", "none"]);
-        let mut process = Process::new(prepared.get_program());
-        process.args(prepared.get_args()).current_dir(place.path(""));
-        process.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started")
-    };
-    while lines(&place, "torn/iterations.jsonl") < 3 {
-        assert_eq!(child.try_wait().expect("a process"), None, "ended too early");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().expect("killed");
-    child.wait().expect("ended");
+    let mut prepared = place.adapt("torn");
+    prepared.args(["--controls", "none"]);
+    let mut child = spawn(&prepared, Stdio::null());
+    wait_until(&mut child, || lines(&place.path("torn/iterations.jsonl")) >= 3);
+    kill(child);
     let journal = place.path("torn/iterations.jsonl");
     let mut text = std::fs::read_to_string(&journal).expect("a journal");
     text.push_str("{\"kind\":\"iteration\",\"iter");

@@ -3,25 +3,13 @@
 use std::process::{Child, Command as Process, Stdio};
 use std::time::Duration;
 
-use assert_cmd::Command;
-
+use crate::process::{kill, lines, spawn, wait_until};
 use crate::support::{Place, differing, said};
-
-/// Starts a command that goes on by itself.
-fn spawn(place: &Place, prepared: &Command) -> Child {
-    let mut process = Process::new(prepared.get_program());
-    process.args(prepared.get_args()).current_dir(place.path(""));
-    process.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("started")
-}
 
 /// Waits until a run has finished some epochs, and at least one is left.
 fn wait_for_epochs(place: &Place, run: &str, epochs: usize, child: &mut Child) {
     let header_and_epochs = epochs + 1;
-    let csv = place.path(run).join("epochs.csv");
-    while std::fs::read_to_string(&csv).map_or(0, |text| text.lines().count()) < header_and_epochs {
-        assert_eq!(child.try_wait().expect("a process"), None, "ended before {epochs} epochs were done");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until(child, || lines(&place.path(run).join("epochs.csv")) >= header_and_epochs);
 }
 
 #[test]
@@ -33,13 +21,12 @@ fn a_run_killed_after_some_epochs_goes_on_to_the_same_bytes() {
         command
     };
     long("whole").assert().success();
-    let mut child = spawn(&place, &long("killed"));
+    let mut child = spawn(&long("killed"), Stdio::piped());
     for epochs in [2, 9] {
         wait_for_epochs(&place, "killed", epochs, &mut child);
-        child.kill().expect("killed");
-        child.wait().expect("ended");
-        assert!(!place.path("killed/report").exists(), "it was done before it was killed");
-        child = spawn(&place, &long("killed"));
+        kill(child);
+        assert!(!place.path("killed/derived").exists(), "it was done before it was killed");
+        child = spawn(&long("killed"), Stdio::piped());
     }
     assert!(child.wait().expect("ended").success());
     let mut last = long("killed");
@@ -60,11 +47,9 @@ fn a_run_killed_at_any_moment_goes_on_to_the_same_bytes() {
     place.train("whole").assert().success();
     for patience_ms in [5, 40, 80, 120, 200] {
         let out = format!("killed{patience_ms}");
-        let mut child = spawn(&place, &place.train(&out));
+        let child = spawn(&place.train(&out), Stdio::piped());
         std::thread::sleep(Duration::from_millis(patience_ms));
-        // It may be done already on a fast machine.
-        let _ = child.kill();
-        child.wait().expect("ended");
+        kill(child);
         place.train(&out).assert().success();
         assert_eq!(differing(&place.path("whole"), &place.path(&out)), [""; 0], "after {patience_ms} ms");
     }
@@ -86,7 +71,7 @@ fn ctrl_c_keeps_the_last_epoch_and_exits_with_130() {
     let place = Place::new();
     let mut prepared = place.train("run");
     prepared.args(["--epochs", "100000"]);
-    let mut child = spawn(&place, &prepared);
+    let mut child = spawn(&prepared, Stdio::piped());
     wait_for_epochs(&place, "run", 2, &mut child);
     let interrupt = Process::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
     assert!(interrupt.success());
@@ -96,6 +81,6 @@ fn ctrl_c_keeps_the_last_epoch_and_exits_with_130() {
     assert!(talk.contains("interrupted after") && talk.contains("goes on"), "{talk}");
     assert!(place.path("run/checkpoint.safetensors").exists());
     for file in ["learning_curves.svg", "learning_curves.png"] {
-        assert!(place.path("run/report").join(file).exists(), "{file}");
+        assert!(place.path("run/derived").join(file).exists(), "{file}");
     }
 }
