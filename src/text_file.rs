@@ -32,6 +32,16 @@ impl From<FileError> for ReadError {
     }
 }
 
+/// The name of a file without its folder; `path` is as people give it.
+pub fn file_name(path: &str) -> &str {
+    Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or(path)
+}
+
+/// The name of a file without its folder and its extension; `path` is as people give it.
+pub fn file_stem(path: &str) -> &str {
+    Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or(path)
+}
+
 /// The shipped files of one kind, compiled in so that a copied binary works alone.
 pub type Shipped = [(&'static str, &'static str)];
 

@@ -50,11 +50,21 @@ impl fmt::Display for UnknownWord {
 impl std::error::Error for UnknownWord {}
 
 /// `a`, `a or b`, `a, b or c`.
-pub fn one_of(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [only] => (*only).to_owned(),
-        [first @ .., last] => format!("{} or {last}", first.join(", ")),
+pub fn one_of<T: ToString>(words: &[T]) -> String {
+    listed(words, "or")
+}
+
+/// `a`, `a and b`, `a, b and c`.
+#[cfg(feature = "train")]
+pub fn all_of<T: ToString>(words: &[T]) -> String {
+    listed(words, "and")
+}
+
+fn listed<T: ToString>(words: &[T], conjunction: &str) -> String {
+    let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+    match words.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} {conjunction} {last}", first.join(", ")),
+        _ => words.concat(),
     }
 }
 
@@ -142,5 +152,6 @@ mod tests {
     fn lists_of_words_are_read_aloud() {
         assert_eq!(one_of(&["a"]), "a");
         assert_eq!(one_of(&["a", "b", "c"]), "a, b or c");
+        assert_eq!(one_of::<&str>(&[]), "");
     }
 }

@@ -5,8 +5,8 @@ use miette::Report;
 
 use crate::cost::{Budget, BudgetError};
 use crate::latency::{Confidence, LATENCY_TABLES, LatencyTable};
-use crate::run::{Inputs, Tables, file_name};
-use crate::text_file::{ReadError, read_text};
+use crate::run::{Inputs, Tables};
+use crate::text_file::{ReadError, file_name, read_text};
 
 /// What a network may cost, and how surely.
 #[derive(Debug, Clone, Args)]

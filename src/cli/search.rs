@@ -20,10 +20,10 @@ use crate::run::search::{
     FinalRecord, FinalResolution, SearchOptions, SearchProgress, SearchRun, SearchRunError, SearchView,
     run_job,
 };
-use crate::run::{Images, Inputs, Tables, Threads, cores, file_name, short_hash};
+use crate::run::{Images, Inputs, Tables, Threads, cores, short_hash};
 use crate::search::{Reward, StrategyKind};
 use crate::space::{self, SearchSpace};
-use crate::text_file::{ReadError, read_text};
+use crate::text_file::{ReadError, file_name, file_stem, read_text};
 
 /// Share of the training images held out to score candidates.
 const VALIDATION_SHARE: f64 = 0.2;
@@ -172,8 +172,8 @@ fn work(run: &str, trial: &str) -> Result<Exit, Report> {
         let folder = (options.data != EMBEDDED).then(|| Path::new(&options.data));
         let source = open_images(folder, options.limit_images, options.seed).into_diagnostic()?;
         let fingerprint = source.fingerprint().into_diagnostic()?;
-        let hash = Inputs::new().with("images", fingerprint.as_bytes()).hashes["images"].clone();
-        Ok::<_, WorkerFailed>((held_out_images(source, options)?, hash))
+        let inputs = Inputs::new().with("images", fingerprint.as_bytes());
+        Ok::<_, WorkerFailed>((held_out_images(source, options)?, inputs))
     };
     match run_job(run, trial, &stop, open) {
         Ok(outcome) => {
@@ -288,11 +288,7 @@ fn reward(args: &SearchArgs, objective: &Meter<'_>) -> Result<Reward, Report> {
 
 /// `results/search-pixel-latency-40ms-s0-1a2b3c4d`: the same options give the same folder.
 fn default_folder(options: &SearchOptions) -> PathBuf {
-    let stem = |name: &String| {
-        let stem = Path::new(name).file_stem().map_or("table".into(), |stem| stem.to_string_lossy());
-        format!("-{stem}")
-    };
-    let targets: String = options.target.iter().map(stem).collect();
+    let targets: String = options.target.iter().map(|name| format!("-{}", file_stem(name))).collect();
     let budgets: String = options.budget.iter().map(|budget| format!("-{}", budget.file_name())).collect();
     let hash = short_hash(options);
     PathBuf::from("results").join(format!("search{targets}{budgets}-s{}-{hash}", options.seed))

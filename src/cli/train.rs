@@ -20,6 +20,7 @@ use crate::run::training::{
 };
 use crate::run::{Images, Inputs, check_fit, cores, short_hash};
 use crate::spec::{self, NetworkSpec};
+use crate::text_file::file_stem;
 use crate::train::Recipe;
 
 /// Train a network by a recipe, and test it once at the end.
@@ -242,13 +243,8 @@ fn inputs(
 
 /// `results/train-mobilenet_v3_small-small_images-s0-1a2b3c4d`: the same options give the same folder.
 fn default_folder(options: &TrainingOptions) -> PathBuf {
-    let stem = |file: &str| {
-        Path::new(file)
-            .file_stem()
-            .map_or_else(|| file.to_owned(), |stem| stem.to_string_lossy().into_owned())
-    };
     let hash = short_hash(options);
-    let (network, recipe) = (stem(&options.network), stem(&options.recipe_name));
+    let (network, recipe) = (file_stem(&options.network), file_stem(&options.recipe_name));
     PathBuf::from("results").join(format!("train-{network}-{recipe}-s{}-{hash}", options.seed))
 }
 

@@ -1,11 +1,11 @@
 //! A budget as people type it: `15ms`, `2ms@phone.csv`, `30M-madds`, `256KiB-peak-memory-int8`.
 
 use std::fmt;
-use std::path::Path;
 use std::str::FromStr;
 
 use super::Resource;
 use crate::latency::IntervalError;
+use crate::text_file::{file_name, file_stem};
 
 /// The most that a network may cost.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -66,18 +66,12 @@ const DURATIONS: [(&str, f64); 3] = [("us", 1e-3), ("ms", 1.0), ("s", 1e3)];
 impl Budget {
     /// Whether a latency table of this name, a path, is the one that the budget names.
     pub fn names(&self, table: &str) -> bool {
-        let path = Path::new(table);
-        self.table.as_deref().is_some_and(|name| {
-            name == table
-                || path.file_name().is_some_and(|file| file == name)
-                || path.file_stem().is_some_and(|stem| stem == name)
-        })
+        self.table.as_deref().is_some_and(|name| [table, file_name(table), file_stem(table)].contains(&name))
     }
 
     /// The same as a part of a file's name.
     pub fn file_name(&self) -> String {
-        let table = self.table.as_ref().and_then(|table| Path::new(table).file_stem());
-        let table = table.map_or_else(String::new, |stem| format!("@{}", stem.to_string_lossy()));
+        let table = self.table.as_ref().map_or_else(String::new, |table| format!("@{}", file_stem(table)));
         format!("{}{table}", Self { table: None, ..self.clone() })
     }
 }

@@ -1,12 +1,12 @@
 //! Measures what networks cost, and knows what they may cost.
 
-use std::path::Path;
-
 use super::memory::{peak_memory, peaks};
 use super::weights::{float_bytes, int8_bytes};
 use super::{Budget, BudgetError, Resource};
 use crate::graph::LayerGraph;
 use crate::latency::{Bounds, Confidence, LatencyTable, MissingRows};
+use crate::text_file::file_stem;
+use crate::word_list::all_of;
 
 /// Bytes of a float32.
 const FLOAT: u64 = 4;
@@ -48,7 +48,7 @@ impl<'a> Meter<'a> {
         unasked: bool,
     ) -> Result<Vec<Self>, BudgetError> {
         if confidence.is_some() && !budgets.iter().any(|budget| budget.resource == Resource::Latency) {
-            let given = join(budgets, "and");
+            let given = all_of(budgets);
             return Err(BudgetError::Arguments {
                 message: if given.is_empty() {
                     "--confidence needs a --budget in ms".to_owned()
@@ -97,8 +97,7 @@ impl<'a> Meter<'a> {
         // The first latency has the plain name; those of other tables follow theirs.
         for meter in meters.iter_mut().filter(|meter| meter.table.is_some()).skip(1) {
             let name = meter.table.map_or("", |table| table.name.as_str());
-            let stem = Path::new(name).file_stem().map_or(name.into(), |stem| stem.to_string_lossy());
-            meter.column = format!("{}@{stem}", meter.resource.column());
+            meter.column = format!("{}@{}", meter.resource.column(), file_stem(name));
         }
         Ok(meters)
     }
@@ -246,7 +245,7 @@ impl BudgetError {
         let budgets: Vec<Budget> = meters.iter().filter_map(|meter| meter.budget.clone()).collect();
         let costs: Vec<String> =
             meters.iter().zip(closest).map(|(meter, &cost)| meter.enough_text(cost)).collect();
-        let (budgets, costs) = (join(&budgets, "and"), join(&costs, "and"));
+        let (budgets, costs) = (all_of(&budgets), all_of(&costs));
         let verdict = if is_proven {
             format!("the budgets {budgets} exclude each other: no {networks} meets all of them")
         } else {
@@ -294,7 +293,7 @@ fn table_of<'a>(
     let tables: Vec<&LatencyTable> = targets.iter().chain(others).collect();
     let names = |tables: &[&LatencyTable]| {
         let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
-        join(&names, "and")
+        all_of(&names)
     };
     let Some(wanted) = &budget.table else {
         return match targets {
@@ -325,15 +324,6 @@ fn table_of<'a>(
             message: format!("the budget {budget} names several tables"),
             remedy: "write the whole path of the table behind the @".to_owned(),
         }),
-    }
-}
-
-/// `a, b and c`.
-fn join<T: ToString>(all: &[T], and: &str) -> String {
-    let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
-    match texts.split_last() {
-        Some((last, before)) if !before.is_empty() => format!("{} {and} {last}", before.join(", ")),
-        _ => texts.concat(),
     }
 }
 

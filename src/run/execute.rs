@@ -188,11 +188,14 @@ mod tests {
         let items = [0; 100];
         let done = AtomicUsize::new(0);
         let work = |_: usize, _: &i32| done.fetch_add(1, Ordering::SeqCst);
+        let mut delivered = Vec::new();
         run_in_order(2, &items, work, |index, _| {
+            delivered.push(index);
             if index == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .expect("threads");
-        assert!(done.load(Ordering::SeqCst) <= items.len());
+        assert_eq!(delivered, [0, 1, 2, 3]);
+        assert!((4..=items.len()).contains(&done.load(Ordering::SeqCst)));
     }
 
     #[test]

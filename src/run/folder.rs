@@ -171,9 +171,11 @@ impl RunReader {
         &self.manifest.command
     }
 
-    /// The hash of an input.
-    pub fn input_hash(&self, name: &str) -> Option<&str> {
-        self.manifest.inputs.hashes.get(name).map(String::as_str)
+    /// Names of the inputs, among these, that are not what the run was started with.
+    pub fn changed_inputs<'i>(&self, inputs: &'i Inputs) -> impl Iterator<Item = &'i str> {
+        let known = &self.manifest.inputs.hashes;
+        let changed = inputs.hashes.iter().filter(|(name, hash)| known.get(*name) != Some(hash));
+        changed.map(|(name, _)| name.as_str())
     }
 
     /// Every option as it was resolved.
@@ -317,11 +319,8 @@ impl RunFolder {
             differences
                 .insert(0, format!("it is a run of the kind `{}`, not `{}`", self.kind.name(), kind.name()));
         }
-        for (name, hash) in &inputs.hashes {
-            if self.input_hash(name) != Some(hash) {
-                differences.push(format!("the content of `{name}` has changed"));
-            }
-        }
+        let changed = self.changed_inputs(inputs);
+        differences.extend(changed.map(|name| format!("the content of `{name}` has changed")));
         if differences.is_empty() {
             return Ok(());
         }

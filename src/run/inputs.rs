@@ -1,7 +1,6 @@
 //! What a run reads: hashes of all of it, and copies of what is small.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -44,11 +43,6 @@ impl Inputs {
     pub fn without_copies(&self) -> Self {
         Self { hashes: self.hashes.clone(), copies: BTreeMap::new() }
     }
-}
-
-/// The last part of a path as people give it, for the name of a copy.
-pub fn file_name(path: &str) -> &str {
-    Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or(path)
 }
 
 fn sha256(content: &[u8]) -> String {

@@ -42,7 +42,7 @@ pub use execute::{Executor, Job, JobResult, Threads};
 pub use folder::{FolderError, RunFolder, RunReader};
 #[cfg(feature = "train")]
 pub use images::{Images, Misfit, check_fit};
-pub use inputs::{Inputs, file_name, short_hash};
+pub use inputs::{Inputs, short_hash};
 #[cfg(feature = "train")]
 pub use model_card::{CardBound, CardLatency, MODEL_CARD, ModelCard, ProxyOf};
 #[cfg(feature = "train")]

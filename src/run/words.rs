@@ -13,14 +13,8 @@ pub fn minutes(seconds: f64) -> String {
     if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.1} min", seconds / 60.0) }
 }
 
-#[cfg(feature = "train")]
-/// `1 epoch`, `2 epochs`.
-pub(super) fn epochs(count: u32) -> String {
-    format!("{count} epoch{}", if count == 1 { "" } else { "s" })
-}
-
-#[cfg(feature = "train")]
 /// A duration for people, roughly.
+#[cfg(feature = "train")]
 pub(super) fn human(duration: Duration) -> String {
     let seconds = duration.as_secs();
     if seconds < 100 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }

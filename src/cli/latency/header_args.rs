@@ -3,7 +3,7 @@
 use clap::Args;
 use miette::{Report, miette};
 
-use crate::run::file_name;
+use crate::text_file::file_name;
 
 /// The header of a table, where no file states it.
 #[derive(Debug, Clone, Args)]

@@ -1,6 +1,6 @@
 //! The loop on a network that is trained.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use miette::{IntoDiagnostic, Report, miette};
 
@@ -20,6 +20,7 @@ use crate::run::netadapt::{
 };
 use crate::run::{Images, Inputs, Tables, check_fit, cores, proxy_network, short_hash};
 use crate::spec::NetworkSpec;
+use crate::text_file::file_stem;
 use crate::train::{Decay, Distillation, Recipe, Schedule};
 
 /// Share of the recipe's learning rate at which proposals are trained.
@@ -240,9 +241,7 @@ fn inputs(
 
 /// `results/netadapt-mobilenet_v3_small-15ms-s0-1a2b3c4d`: the same options give the same folder.
 fn default_folder(options: &NetadaptOptions) -> PathBuf {
-    let network = Path::new(&options.network)
-        .file_stem()
-        .map_or_else(|| options.network.clone(), |stem| stem.to_string_lossy().into_owned());
+    let network = file_stem(&options.network);
     let hash = short_hash(options);
     let budgets: Vec<String> = options.budget.iter().map(Budget::file_name).collect();
     PathBuf::from("results").join(format!(

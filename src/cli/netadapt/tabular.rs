@@ -13,8 +13,7 @@ use crate::netadapt::{
     AdaptationOptions, GroupColumns, Problem, TabularProblem, TabularRun, TabularSource, adapt_table,
     smallest_reachable,
 };
-use crate::text_file::json_text;
-use crate::text_file::{ReadError, read_text};
+use crate::text_file::{ReadError, json_text, read_text};
 
 /// Mean, standard deviation and extremes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -12,10 +12,9 @@ use crate::latency::{
     Candidates, LATENCY_TABLES, LatencyTable, MeasuredNetwork, Measurement, Measurements, Transfer,
     held_out_text, propose, with_entries,
 };
-use crate::run::inputs::file_name;
 use crate::space::SearchSpace;
 use crate::spec::{ArchId, NetworkSpec};
-use crate::text_file::read_text;
+use crate::text_file::{file_name, read_text};
 
 /// What the networks of a file teach about the table of another device.
 pub struct TransferRun {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{MeasurementError, write};
 use crate::latency::{Comparison, Figures};
 #[cfg(feature = "train")]
-use crate::run::inputs::file_name;
+use crate::text_file::file_name;
 use crate::text_file::json_text;
 
 /// The figures of all tables that were validated on the same networks.

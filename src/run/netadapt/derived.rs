@@ -41,7 +41,8 @@ struct WidthRow<'a> {
 
 /// Writes all derived files.
 pub(super) fn write(run: &RunReader, state: &NetadaptView) -> Result<(), NetadaptRunError> {
-    let (problem, summary) = (state.problem()?, state.summary()?);
+    let problem = state.problem()?;
+    let summary = Summary::new(state, &problem);
     let bounds = problem.bounds();
     let rows = state.iterations.iter().flat_map(|iteration| {
         iteration.proposals.iter().map(move |proposal| ProposalRow {

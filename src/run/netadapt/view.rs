@@ -87,8 +87,11 @@ impl NetadaptView {
             tables,
             start,
         };
-        state.widths = state.result_widths(run)?;
-        state.results = state.results(run)?;
+        let problem = state.problem()?;
+        let widths = state.result_widths(run, &problem)?;
+        let results = state.results(run, &problem, &widths)?;
+        drop(problem);
+        (state.widths, state.results) = (widths, results);
         Ok(Some(state))
     }
 
@@ -105,11 +108,15 @@ impl NetadaptView {
     }
 
     /// Those of the result, else of the last network that the loop chose.
-    fn result_widths(&self, run: &RunReader) -> Result<Vec<u32>, NetadaptRunError> {
+    fn result_widths(
+        &self,
+        run: &RunReader,
+        problem: &NetworkProblem<'_>,
+    ) -> Result<Vec<u32>, NetadaptRunError> {
         if run.file(TRAINED).exists() {
             let spec = NetworkSpec::from_toml(TRAINED, &run.text(TRAINED)?)
                 .map_err(|error| run.unreadable(TRAINED, error))?;
-            let widths = self.problem()?.widths_of(&spec);
+            let widths = problem.widths_of(&spec);
             return Ok(
                 widths.ok_or_else(|| run.unreadable(TRAINED, "it is not the start with other widths"))?
             );
@@ -119,12 +126,16 @@ impl NetadaptView {
     }
 
     /// The start where it was tested, then the result and what it is compared with.
-    fn results(&self, run: &RunReader) -> Result<Vec<NetworkResult>, NetadaptRunError> {
-        let problem = self.problem()?;
+    fn results(
+        &self,
+        run: &RunReader,
+        problem: &NetworkProblem<'_>,
+        adapted_widths: &[u32],
+    ) -> Result<Vec<NetworkResult>, NetadaptRunError> {
         let result = |name: &str, widths: &[u32], report: &TestReport, trained_images: u64, gain| {
             let unknown = || run.unreadable(JOURNAL, format!("no network has the widths {widths:?}"));
             let cost = problem.cost(widths).ok_or_else(unknown)?;
-            let (cost_upper, costs) = (problem.bounds().upper(cost), each_cost(&problem, widths));
+            let (cost_upper, costs) = (problem.bounds().upper(cost), each_cost(problem, widths));
             let (correct, images) = (report.correct, report.images);
             let name = name.to_owned();
             Ok(NetworkResult { name, cost, cost_upper, costs, correct, images, trained_images, gain })
@@ -138,7 +149,7 @@ impl NetadaptView {
         let mut results = start.collect::<Result<Vec<NetworkResult>, NetadaptRunError>>()?;
         let Some(adapted) = test(FINAL)? else { return Ok(results) };
         let all = self.searched_images() + adapted.trained_images;
-        results.push(result(ADAPTED, &self.widths, &adapted, all, None)?);
+        results.push(result(ADAPTED, adapted_widths, &adapted, all, None)?);
         for control in Control::ALL {
             let folder = format!("controls/{}", control.folder());
             let Some(report) = test(&format!("{folder}/training"))? else { continue };

@@ -11,7 +11,7 @@ use crate::graph::LayerGraph;
 use crate::outcome::Outcome;
 use crate::report::{FrontPoint, ParetoPlot, Point, ProgressPlot, ProgressTrial, Reference, write_csv};
 use crate::run::folder::RunReader;
-use crate::run::words::epochs;
+use crate::run::words::plural;
 use crate::search;
 use crate::spec::{self, NetworkSpec};
 
@@ -128,7 +128,7 @@ fn pareto_plot(view: &SearchView, objective: &Meter<'_>, front: &[usize]) -> Par
             options.strategy,
             trials.len(),
             view.space.name,
-            epochs(options.candidate.epochs),
+            plural(options.candidate.epochs as usize, "epoch"),
             options.data,
             options.seed
         ),

@@ -26,7 +26,7 @@ use crate::run::inputs::Inputs;
 use crate::run::model_card::{MODEL_CARD, ModelCard};
 use crate::run::proxy;
 use crate::run::training::{TestReport, Training, TrainingEvent, TrainingRunError, Trainings};
-use crate::run::words::epochs;
+use crate::run::words::plural;
 use crate::search::{self, Domain, Strategy, Trial};
 use crate::space::SearchSpace;
 use crate::spec::NetworkSpec;
@@ -210,7 +210,7 @@ impl SearchRun<'_> {
                 "{} search of {} networks, {} each on {search} images, scored on {validation} held out; seed {}",
                 self.options.strategy,
                 self.options.trials,
-                epochs(self.options.candidate.epochs),
+                plural(self.options.candidate.epochs as usize, "epoch"),
                 self.options.seed
             ),
         ]
@@ -329,7 +329,7 @@ impl Work<'_> {
         let graph = LayerGraph::lower(&spec);
         let cost = graph.cost();
         let bounds = self.run.latency().map(Meter::bounds);
-        let record = TrialRecord {
+        let mut record = TrialRecord {
             trial: trial.index,
             generation,
             genotype: trial.genotype.clone(),
@@ -340,9 +340,14 @@ impl Work<'_> {
             latency_interpolated_rows: prediction.as_ref().map(|prediction| prediction.estimated_rows()),
             params: cost.params,
             madds: cost.madds,
-            costs: other_costs(self.run.meters, &graph)?,
+            costs: BTreeMap::new(),
             state,
         };
+        for meter in self.run.meters {
+            if record.cost(meter.column()).is_none() {
+                record.costs.insert(meter.column().to_owned(), meter.cost(&graph)?);
+            }
+        }
         self.journal.append(&Record::Trial(record.clone()))?;
         for file in [Job::file(trial.index), Job::result_file(trial.index)] {
             // A file that stays is never read again: the journal comes first.
@@ -464,12 +469,6 @@ fn run_here(folder: &RunFolder, evaluator: &dyn Evaluator, job: &Job) -> Result<
         Ok(network) => evaluator.evaluate(&network, job.fidelity, job.seed),
         Err(error) => Ok(Outcome::failed(error.to_string())),
     }
-}
-
-/// Costs by the meters for which a record has no field of its own.
-fn other_costs(meters: &[Meter<'_>], graph: &LayerGraph) -> Result<BTreeMap<String, f64>, SearchRunError> {
-    let others = meters.iter().filter(|meter| !["latency_ms", "madds", "params"].contains(&meter.column()));
-    others.map(|meter| Ok((meter.column().to_owned(), meter.cost(graph)?))).collect()
 }
 
 /// Up to `count` members of a front, evenly spread over it, both ends included.

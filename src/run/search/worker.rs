@@ -16,6 +16,7 @@ use crate::run::events::RunKind;
 use crate::run::execute::{Job, JobResult, catching};
 use crate::run::folder::{FolderError, RunReader};
 use crate::run::images::Images;
+use crate::run::inputs::Inputs;
 use crate::spec::NetworkSpec;
 use crate::text_file::json_text;
 use crate::train::TrainError;
@@ -31,7 +32,7 @@ pub fn run_job<E: From<SearchRunError>>(
     run: &Path,
     trial: usize,
     stop: &AtomicBool,
-    open: impl FnOnce(&SearchOptions) -> Result<(Images, String), E>,
+    open: impl FnOnce(&SearchOptions) -> Result<(Images, Inputs), E>,
 ) -> Result<Outcome, E> {
     let reader = RunReader::open(run).and_then(|reader| reader.of_kind(RunKind::Search));
     let reader = reader.map_err(SearchRunError::from)?;
@@ -40,8 +41,8 @@ pub fn run_job<E: From<SearchRunError>>(
     if let Some(known) = reader.json::<JobResult>(&Job::result_file(trial)).map_err(SearchRunError::from)? {
         return Ok(known.outcome);
     }
-    let (images, fingerprint) = open(&options)?;
-    if reader.input_hash("images") != Some(&fingerprint) {
+    let (images, inputs) = open(&options)?;
+    if reader.changed_inputs(&inputs).next().is_some() {
         return Err(SearchRunError::ImagesChanged { run: run.to_owned(), data: options.data }.into());
     }
     let network = NetworkSpec::from_toml(&Job::file(trial), &job.network)

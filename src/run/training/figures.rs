@@ -4,7 +4,7 @@ use super::report::TestReport;
 use super::view::TrainingView;
 use crate::report::{ConfusionMatrix, ConfusionPlot, CurveEpoch, LearningCurves, ReportError};
 use crate::run::folder::RunReader;
-use crate::run::words::epochs;
+use crate::run::words::plural;
 use crate::train::{EpochRecord, Measured};
 
 /// Draws the epochs of a training; one that diverged has another epoch without a loss.
@@ -16,7 +16,7 @@ pub(super) fn draw_curves(run: &RunReader, view: &TrainingView) -> Result<(), Re
         subtitle: format!(
             "recipe {}, {} in batches of {} on {}; seed {}",
             options.recipe_name,
-            epochs(recipe.epochs),
+            plural(recipe.epochs as usize, "epoch"),
             recipe.batch,
             options.data,
             options.seed

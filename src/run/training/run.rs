@@ -20,7 +20,7 @@ use crate::run::images::Images;
 use crate::run::inputs::Inputs;
 use crate::run::model_card::{MODEL_CARD, ModelCard};
 use crate::run::threads;
-use crate::run::words::epochs;
+use crate::run::words::plural;
 use crate::spec::NetworkSpec;
 use crate::train::{
     CheckpointError, Control, EpochRecord, History, StepReport, TrainError, Trainer, evaluate,
@@ -60,7 +60,7 @@ pub enum TrainingRunError {
     ))]
     Diverged { reason: String, kept: String },
     /// Told to stop; everything up to the last whole epoch is in the folder.
-    #[error("interrupted after {}; the same command goes on from there", epochs(*epochs_done))]
+    #[error("interrupted after {}; the same command goes on from there", plural(*epochs_done as usize, "epoch"))]
     Interrupted { epochs_done: u32 },
 }
 
@@ -157,7 +157,7 @@ impl TrainingRun<'_> {
             format!(
                 "recipe {}: {} in batches of {}; seed {}",
                 options.recipe_name,
-                epochs(recipe.epochs),
+                plural(recipe.epochs as usize, "epoch"),
                 recipe.batch,
                 options.seed
             ),
