@@ -111,7 +111,7 @@ impl Place<'_> {
             .or(self.columns.get(0))
             .unwrap_or_default();
         let value = self.field(column);
-        self.error(column, format!("`{value}` is no value for the column `{column}`"))
+        self.error(column, format!("`{value}` is not a value for the column `{column}`"))
             .with_remedy("numbers are plain: 224, 0.75")
     }
 

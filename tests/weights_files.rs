@@ -76,7 +76,7 @@ fn prefixes_and_wrappers_are_taken_off_and_told() {
     "script.pt",
     "holds no state dict: it holds a whole `__torch__.torch.nn.modules.linear.Linear` object"
 )]
-#[case("number.pth", "holds no state dict: what it holds is no dict")]
+#[case("number.pth", "holds no state dict: what it holds is not a dict")]
 #[case("no_tensors.pth", "holds no state dict: it holds a dict without tensors; its keys are epoch, best")]
 #[case("integers.pth", "`a` of pth/corpus/integers.pth holds Long numbers")]
 fn what_is_no_state_dict_is_told(#[case] file: &str, #[case] says: &str) {

@@ -12,7 +12,7 @@ pub const AT_MOST: &str = "at most";
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bounds {
-    /// Nothing, or the cost is no latency.
+    /// Nothing, or the cost is not a latency.
     Unknown,
     /// Bounds that are told beside predictions; budgets are those of predictions.
     Told(Interval),

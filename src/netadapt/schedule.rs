@@ -34,7 +34,9 @@ impl Step {
 
 /// A text that is no step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no step; write a share of the seed's cost such as 1%, or 2.5%*0.96 for steps that shrink")]
+#[error(
+    "`{0}` is not a step; write a share of the seed's cost such as 1%, or 2.5%*0.96 for steps that shrink"
+)]
 pub struct StepError(String);
 
 impl FromStr for Step {

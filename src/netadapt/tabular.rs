@@ -67,7 +67,7 @@ impl TabularProblem {
     /// Reads a table; `file` names it in errors.
     ///
     /// # Errors
-    /// Missing columns, values that are no numbers, repeated networks, each with its place in the file; a table without
+    /// Missing columns, values that are not numbers, repeated networks, each with its place in the file; a table without
     /// rows or without the network that is widest in all groups, which is where an adaptation starts.
     pub fn parse(file: &str, text: &str, source: &TabularSource) -> Result<Self, FileError> {
         let csv = Source { file, text };
@@ -156,14 +156,15 @@ impl Problem for TabularProblem {
 fn number(place: &Place<'_>, column: &str) -> Result<f64, FileError> {
     let text = place.field(column);
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
-    number.ok_or_else(|| place.error(column, format!("`{text}` is no number")))
+    number.ok_or_else(|| place.error(column, format!("`{text}` is not a number")))
 }
 
 fn width(place: &Place<'_>, column: &str) -> Result<u32, FileError> {
     let text = place.field(column);
     let width = text.parse::<u32>().ok().filter(|&width| width > 0);
-    width
-        .ok_or_else(|| place.error(column, format!("`{text}` is no width: widths are whole numbers above 0")))
+    width.ok_or_else(|| {
+        place.error(column, format!("`{text}` is not a width: widths are whole numbers above 0"))
+    })
 }
 
 fn digits(place: &Place<'_>, column: &str) -> Result<Vec<u32>, FileError> {
@@ -172,7 +173,7 @@ fn digits(place: &Place<'_>, column: &str) -> Result<Vec<u32>, FileError> {
     let digits: Option<Vec<u32>> = text.chars().map(digit).collect();
     digits
         .filter(|digits| !digits.is_empty())
-        .ok_or_else(|| place.error(column, format!("`{text}` is no row of digits from 1 to 9")))
+        .ok_or_else(|| place.error(column, format!("`{text}` is not a row of digits from 1 to 9")))
 }
 
 /// Scores of a table, each evaluation that of one training drawn at random; one that was drawn before comes again only

@@ -405,8 +405,8 @@ fn tables_are_read_and_mistakes_are_told_with_their_line() {
     assert_eq!((table.full_cost(), table.repeats()), (30.0, 2));
     assert_eq!(table.mean_score(&[1, 2]), Some(4.0));
     for (good, bad, says) in [
-        ("21,2,2,15", "21,2,x,15", "t.csv:4:6: `x` is no number"),
-        ("21,2,2,15", "2a,2,2,15", "t.csv:4:1: `2a` is no row of digits"),
+        ("21,2,2,15", "21,2,x,15", "t.csv:4:6: `x` is not a number"),
+        ("21,2,2,15", "2a,2,2,15", "t.csv:4:1: `2a` is not a row of digits"),
         ("21,2,2,15", "211,2,2,15", "t.csv:4:1: this row has another number of groups"),
         ("21,2,2,15", "12,2,2,15", "t.csv:4:1: a network of these widths is in the table already"),
         ("21,2,2,15", "21,2,2", "t.csv:4"),

@@ -72,7 +72,8 @@ pub fn weight_bytes(parameters: &Parameters) -> Result<Vec<u8>, safetensors::Saf
 /// shape; all differences are listed and nothing is changed.
 pub fn load_weights(parameters: &Parameters, path: &Path) -> Result<(), WeightsError> {
     let bytes = read_whole_file(path)?;
-    let damaged = |error| PathError::on("read", path)(format!("it is no whole safetensors file: {error}"));
+    let damaged =
+        |error| PathError::on("read", path)(format!("it is not a complete safetensors file: {error}"));
     let file = TensorFile::parse(&bytes, |_| false).map_err(damaged)?;
     let expected = parameters.iter().map(|(name, info)| (name.to_owned(), info.var.dims().to_vec()));
     let values = file

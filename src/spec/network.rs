@@ -78,7 +78,7 @@ impl TryFrom<String> for ArchId {
         if text.len() == 16 && text.chars().all(is_digit) {
             Ok(Self(text))
         } else {
-            Err(format!("`{text}` is no identity of a network, which has 16 hexadecimal digits"))
+            Err(format!("`{text}` is not the identity of a network, which has 16 hexadecimal digits"))
         }
     }
 }

@@ -26,7 +26,7 @@ pub enum CheckpointError {
     #[error(transparent)]
     File(#[from] PathError),
     /// It is no checkpoint, or a part of it is missing.
-    #[error("{} is no checkpoint of this program: {reason}; delete it to train from the start", path.display())]
+    #[error("{} is not a checkpoint of this program: {reason}; delete it to train from the start", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

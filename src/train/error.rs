@@ -16,7 +16,7 @@ pub enum TrainError {
         /// Step in the epoch, from 1.
         step: u64,
     },
-    /// The last step of an epoch left weights that are no numbers.
+    /// The last step of an epoch left weights that are not numbers.
     #[error("training diverged: `{tensor}` held no numbers at the end of epoch {epoch}")]
     NotFinite {
         /// Path of the tensor.

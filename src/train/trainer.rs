@@ -128,7 +128,7 @@ impl<'a> Trainer<'a> {
         self.check_finite((next / per_epoch) as u32 + 1)
     }
 
-    /// One step, counted from 0: loss and score of its batch. Where the loss is no number, the weights are left alone.
+    /// One step, counted from 0: loss and score of its batch. Where the loss is not a number, the weights are left alone.
     fn step(&mut self, batch: &Batch, step: u64, steps_per_epoch: u64) -> Result<(f64, Score), TrainError> {
         let logits =
             self.engine.forward(&batch.pixels, batch.shape, Mode::Train { seed: self.seed, step })?;

@@ -193,7 +193,7 @@ fn smallest_ms(mut inspect: Command) -> f64 {
 #[rstest]
 #[case::not_validated(&["--target", "pixel-latency.csv"], &["pixel-latency.csv was not validated", "mbn-latency validate --target pixel-latency.csv", "takes 19 or more"], 1)]
 #[case::too_few(&["--confidence", "0.99"], &["validated on 60 held-out networks, which can't tell a confidence of 0.99", "enough for a confidence of 0.98"], 1)]
-#[case::percents(&["--confidence", "95"], &["`95` is no confidence"], 2)]
+#[case::percents(&["--confidence", "95"], &["`95` is not a confidence"], 2)]
 fn what_a_table_cannot_tell_is_told_before_anything_is_trained(
     #[case] arguments: &[&str],
     #[case] says: &[&str],

@@ -76,7 +76,11 @@ fn what_cannot_be_measured_is_told_before_anything_is() {
     let cases: [(&[&str], i32, &str); 6] = [
         (&["measure", "--out", "t.csv"], 2, "give what to measure"),
         (&["plan", "--out", "p.toml"], 2, "give what the table is for"),
-        (&["measure", "--plan", "plan.toml", "--out", "t.csv"], 1, "plan.toml:7:3: `4x5x8` is no square map"),
+        (
+            &["measure", "--plan", "plan.toml", "--out", "t.csv"],
+            1,
+            "plan.toml:7:3: `4x5x8` is not a square map",
+        ),
         (
             &["measure", "--space", "tiny.toml", "--runtime", "tflite", "--out", "t.csv"],
             2,

@@ -133,7 +133,7 @@ fn a_folder_or_a_checkpoint_of_another_training() {
     std::fs::write(place.path("other").join(checkpoint), &whole[..whole.len() / 2]).expect("disk");
     let mut cut = place.train("other");
     cut.args(["--epochs", "1"]);
-    assert_says(&said(cut, 1), &["is no checkpoint of this program", "delete it"]);
+    assert_says(&said(cut, 1), &["is not a checkpoint of this program", "delete it"]);
 }
 
 #[test]

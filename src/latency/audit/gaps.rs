@@ -115,7 +115,7 @@ fn missing_in_progression(sorted: &[u32]) -> Option<u32> {
     }
 }
 
-/// Rows whose channels are no multiples of the step that nearly all others keep. They make the table's channel step
+/// Rows whose channels are not multiples of the step that nearly all others keep. They make the table's channel step
 /// smaller for every width that is to be chosen.
 fn beside_the_step(content: &Content) -> Option<Finding> {
     let stepped: Vec<&Measured> =
@@ -129,7 +129,7 @@ fn beside_the_step(content: &Content) -> Option<Finding> {
     let first = beside.first()?;
     let smaller = content.table.channel_step().unwrap_or(1);
     let message = format!(
-        "channels of {} rows are no multiples of {step} as those of the other {} are, first {}: widths are chosen in steps of {smaller}",
+        "channels of {} rows are not multiples of {step} as those of the other {} are, first {}: widths are chosen in steps of {smaller}",
         beside.len(),
         stepped.len() - beside.len(),
         first.unit,

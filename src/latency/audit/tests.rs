@@ -154,7 +154,7 @@ fn constant_costs_that_nothing_states_are_a_note() {
 #[case::negative("-0.2", "impossible")]
 #[case::zero("0", "impossible")]
 #[case::nan("NaN", "impossible")]
-#[case::words("fast", "`fast` is no value")]
+#[case::words("fast", "`fast` is not a value")]
 fn an_impossible_latency(#[case] value: &str, #[case] says: &str) {
     assert_one(&with_field(BASE, LATENCY, value), FindingKind::Unreadable, Severity::Error, BASE, says);
 }

@@ -50,7 +50,7 @@ impl Confidence {
 }
 
 fn no_confidence(text: &str) -> String {
-    format!("`{text}` is no confidence: give a number above 0 and below 1, such as 0.95")
+    format!("`{text}` is not a confidence: give a number above 0 and below 1, such as 0.95")
 }
 
 impl TryFrom<f64> for Confidence {

@@ -121,7 +121,7 @@ fn other_lines_stay_as_they_are() {
 }
 
 #[rstest]
-#[case("", "`` is no name and number")]
+#[case("", "`` is not a name and number")]
 #[case("constant_ms 0.1", "`all`, the factor of all other units, is missing")]
 #[case("all 1", "`constant_ms` is missing")]
 #[case("constant_ms 0, all 1, all 1", "`all` stands twice")]
@@ -129,13 +129,16 @@ fn other_lines_stay_as_they_are() {
 #[case("constant_ms 0, all 0", "a factor is above 0, and `all 0` is not")]
 #[case("constant_ms 0, all 1, conv -1", "a factor is above 0")]
 #[case("constant_ms 0, least_ms 0, all 1", "`least_ms 0`: the smallest network takes more")]
-#[case("constant_ms inf, all 1", "`constant_ms inf` is no name and number")]
-#[case("constant_ms 0, all 1, conv", "`conv` is no name and number")]
-#[case("constant_ms 0, all 1, conv 1 2", "`conv 1 2` is no name and number")]
-#[case("constant_ms 0, all 1, convolution 1", "`convolution` is no kind of unit; those are conv, depthwise")]
-#[case("constant_ms 0, all 1, conv@0 1", "`0` is no side of a map")]
-#[case("constant_ms 0, all 1, conv@x 1", "`x` is no side of a map")]
-#[case("constant_ms 0, all 1,", "`` is no name and number")]
+#[case("constant_ms inf, all 1", "`constant_ms inf` is not a name and number")]
+#[case("constant_ms 0, all 1, conv", "`conv` is not a name and number")]
+#[case("constant_ms 0, all 1, conv 1 2", "`conv 1 2` is not a name and number")]
+#[case(
+    "constant_ms 0, all 1, convolution 1",
+    "`convolution` is not a kind of unit; those are conv, depthwise"
+)]
+#[case("constant_ms 0, all 1, conv@0 1", "`0` is not a side of a map")]
+#[case("constant_ms 0, all 1, conv@x 1", "`x` is not a side of a map")]
+#[case("constant_ms 0, all 1,", "`` is not a name and number")]
 fn malformed_calibrations(#[case] calibration: &str, #[case] says: &str) {
     let error = LatencyTable::parse("t.csv", &text(calibration)).expect_err(calibration).to_string();
     assert!(error.starts_with("t.csv:6:1: ") && error.contains(says), "{error}");
@@ -144,9 +147,9 @@ fn malformed_calibrations(#[case] calibration: &str, #[case] says: &str) {
 }
 
 #[rstest]
-#[case("0.9, x", "`x` is no ratio")]
-#[case("", "`` is no ratio")]
-#[case("0", "`0` is no ratio")]
+#[case("0.9, x", "`x` is not a ratio")]
+#[case("", "`` is not a ratio")]
+#[case("0", "`0` is not a ratio")]
 #[case("1.0, 0.9", "do not stand in order")]
 fn malformed_ratios(#[case] ratios: &str, #[case] says: &str) {
     let text = format!("{HEADER}# held_out: {ratios}\n{ROWS}");

@@ -24,11 +24,11 @@ impl FromStr for Term {
         let (kind, side) = text.split_once('@').map_or((text, None), |(kind, side)| (kind, Some(side)));
         let kind = UnitKind::of_word(kind).ok_or_else(|| {
             let names: Vec<_> = UnitKind::ALL.iter().map(|kind| kind.name()).collect();
-            format!("`{kind}` is no kind of unit; those are {}", names.join(", "))
+            format!("`{kind}` is not a kind of unit; those are {}", names.join(", "))
         })?;
         let side = side.map(|side| match side.parse() {
             Ok(pixels) if pixels > 0 => Ok(pixels),
-            _ => Err(format!("`{side}` is no side of a map in pixels, such as 112")),
+            _ => Err(format!("`{side}` is not a side of a map in pixels, such as 112")),
         });
         Ok(Self { kind, side: side.transpose()? })
     }
@@ -77,7 +77,7 @@ fn name_and_value(item: &str) -> Result<(&str, f64), String> {
     let parts = (words.next(), words.next().map(str::parse::<f64>), words.next());
     match parts {
         (Some(name), Some(Ok(value)), None) if value.is_finite() => Ok((name, value)),
-        _ => Err(format!("`{item}` is no name and number, such as `conv@112 0.95`")),
+        _ => Err(format!("`{item}` is not a name and number, such as `conv@112 0.95`")),
     }
 }
 
@@ -114,7 +114,7 @@ pub(in crate::latency) fn parse_held_out(text: &str) -> Result<Vec<f64>, String>
             Ok(ratio) if ratio > 0.0 && ratio.is_finite() => ratios.push(ratio),
             _ => {
                 return Err(format!(
-                    "`{item}` is no ratio of measured over predicted latency, such as 1.0213"
+                    "`{item}` is not a ratio of measured over predicted latency, such as 1.0213"
                 ));
             }
         }

@@ -205,13 +205,13 @@ fn list<'a>(entries: &'a BTreeMap<String, String>, key: &str) -> impl Iterator<I
 
 fn resolutions(entries: &BTreeMap<String, String>) -> Result<Vec<u32>, String> {
     list(entries, "resolution")
-        .map(|item| item.parse().map_err(|_| format!("`{item}` is no resolution in pixels, such as 224")))
+        .map(|item| item.parse().map_err(|_| format!("`{item}` is not a resolution in pixels, such as 224")))
         .collect()
 }
 
 fn folded(entries: &BTreeMap<String, String>) -> Result<Vec<UnitKind>, String> {
     list(entries, "folded")
-        .map(|item| UnitKind::of_word(item).ok_or_else(|| format!("`{item}` is no kind of unit")))
+        .map(|item| UnitKind::of_word(item).ok_or_else(|| format!("`{item}` is not a kind of unit")))
         .collect()
 }
 

@@ -48,7 +48,7 @@ pub(super) fn entries(source: Source) -> Result<Vec<Entry>, FileError> {
         let value: f64 = value
             .trim()
             .parse()
-            .map_err(|_| source.error_in_line(line, format!("`{}` is no number", value.trim())))?;
+            .map_err(|_| source.error_in_line(line, format!("`{}` is not a number", value.trim())))?;
         if entry.get(name.trim()).is_some() {
             return Err(source.error_in_line(line, format!("`{}` stands twice", name.trim())));
         }
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case("a:\n  mean: fast\n", "f.yaml:2:1: `fast` is no number")]
+    #[case("a:\n  mean: fast\n", "f.yaml:2:1: `fast` is not a number")]
     #[case("a:\n  mean: 1\n  mean: 2\n", "f.yaml:3:1: `mean` stands twice")]
     #[case("- 1\n", "f.yaml:1:1: expected a name with a colon")]
     #[case("  mean: 1\n", "f.yaml:1:1: a number stands before")]

@@ -26,7 +26,7 @@ impl<'a> LayerKey<'a> {
                 "input" => input = Some(shape(value)?),
                 "output" => output = Some(shape(value)?),
                 _ => numbers
-                    .push((key, value.parse().map_err(|_| format!("`{value}` is no value of `{key}`"))?)),
+                    .push((key, value.parse().map_err(|_| format!("`{value}` is not a value of `{key}`"))?)),
             }
         }
         Ok(Self {
@@ -57,7 +57,7 @@ fn shape(text: &str) -> Result<Shape, String> {
             Ok(Shape { height, width, channels })
         }
         Ok(&[channels]) if channels > 0 => Ok(Shape::features(channels)),
-        _ => Err(format!("`{text}` is no shape such as 112x112x16")),
+        _ => Err(format!("`{text}` is not a shape such as 112x112x16")),
     }
 }
 
@@ -80,10 +80,10 @@ mod tests {
     #[rstest]
     #[case("Conv", "no `input`")]
     #[case("Conv-input:2x2x3", "no `output`")]
-    #[case("Conv-input:2x2-output:1", "`2x2` is no shape")]
-    #[case("Conv-input:0x2x3-output:1", "`0x2x3` is no shape")]
+    #[case("Conv-input:2x2-output:1", "`2x2` is not a shape")]
+    #[case("Conv-input:0x2x3-output:1", "`0x2x3` is not a shape")]
     #[case("Conv-input", "`input` is not of the form")]
-    #[case("Conv-input:1-output:1-kernel:big", "`big` is no value of `kernel`")]
+    #[case("Conv-input:1-output:1-kernel:big", "`big` is not a value of `kernel`")]
     fn malformed_names(#[case] name: &str, #[case] says: &str) {
         let error = LayerKey::parse(name).expect_err(name);
         assert!(error.contains(says), "{error}");

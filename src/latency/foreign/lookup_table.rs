@@ -54,7 +54,7 @@ fn row(unit: LatencyUnit, entry: &Entry) -> Result<TableRow, String> {
     }
     let stddev_ms = entry.get("std").or_else(|| entry.get("var").map(f64::sqrt));
     if stddev_ms.is_some_and(|stddev| !(stddev.is_finite() && stddev >= 0.0)) {
-        return Err("the spread is no number from 0".to_owned());
+        return Err("the spread is not a number from 0".to_owned());
     }
     let samples = match entry.get("count") {
         None => None,

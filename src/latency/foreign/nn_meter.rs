@@ -30,7 +30,7 @@ pub(super) fn read(source: Source) -> Result<ForeignTable, FileError> {
     };
     for (name, measured) in &kernels {
         let Some(kernel) = Kernel::named(name) else {
-            table.left_out.push(format!("{} of `{name}`, which is no unit of a table", measured.len()));
+            table.left_out.push(format!("{} of `{name}`, which is not a unit of a table", measured.len()));
             continue;
         };
         for (id, value) in measured {
@@ -114,7 +114,7 @@ impl Kernel {
 fn latency(value: &Value) -> Result<(f64, f64), String> {
     let text = value.get("latency").and_then(Value::as_str).ok_or("there is no `latency`")?;
     let (mean, stddev) =
-        text.split_once("+-").ok_or_else(|| format!("`{text}` is no latency such as `37.53 +- 0.314`"))?;
+        text.split_once("+-").ok_or_else(|| format!("`{text}` is not a latency such as `37.53 +- 0.314`"))?;
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite());
     match (number(mean), number(stddev)) {
         (Some(mean), Some(stddev)) if mean > 0.0 && stddev >= 0.0 => Ok((mean, stddev)),
@@ -149,11 +149,11 @@ mod tests {
             ]
         );
         assert_eq!((table.rows[0].latency_ms, table.rows[0].stddev_ms), (37.53, Some(0.314)));
-        assert_eq!(table.left_out, ["1 of `maxpool`, which is no unit of a table"]);
+        assert_eq!(table.left_out, ["1 of `maxpool`, which is not a unit of a table"]);
     }
 
     #[rstest]
-    #[case("+- 0.314", "0.314", "p.json:2:1: conv-bn-relu YB2F4N: `37.53 0.314` is no latency")]
+    #[case("+- 0.314", "0.314", "p.json:2:1: conv-bn-relu YB2F4N: `37.53 0.314` is not a latency")]
     #[case("37.53", "-1", "a latency of `-1 +- 0.314` is impossible")]
     #[case("\"HW\": 13", "\"H\": 13", "the config has no number `HW`")]
     #[case("\"COUT\": 176", "\"COUT\": 0", "the config has no number `COUT`")]

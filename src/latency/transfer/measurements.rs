@@ -146,7 +146,7 @@ mod tests {
     #[case("network,latency_us\n", "m.csv:1:9: unknown column `latency_us`")]
     #[case("network,ms\n", "m.csv:1:9: unknown column `ms`")]
     #[case("latency_ms\n1\n", "m.csv:1:1: the table has no column `network`")]
-    #[case("network,latency_ms\nv2,fast\n", "m.csv:2:4: `fast` is no value for the column `latency_ms`")]
+    #[case("network,latency_ms\nv2,fast\n", "m.csv:2:4: `fast` is not a value for the column `latency_ms`")]
     #[case("network,latency_ms\nv2,0\n", "m.csv:2:4: a latency of 0 ms is impossible")]
     #[case("network,latency_ms\nv2,NaN\n", "m.csv:2:4: a latency of NaN ms is impossible")]
     #[case("network,latency_ms\nv2,1e6\n", "m.csv:2:4: a latency of 1000000 ms is implausible")]

@@ -91,7 +91,7 @@ pub enum PieceError {
     #[error("`{0}` is not of the form `BLOCK @ 56x56x24`")]
     Form(String),
     /// The map is none.
-    #[error("`{0}` is no square map such as 56x56x24, with sides and channels from 1 to {LARGEST}")]
+    #[error("`{0}` is not a square map such as 56x56x24, with sides and channels from 1 to {LARGEST}")]
     Map(String),
     /// The block is none.
     #[error("{0}")]
@@ -113,7 +113,7 @@ impl FromStr for Piece {
         if height != side || !plausible(side) || !plausible(channels) {
             return Err(wrong_map());
         }
-        let wrong_block = |message: String| PieceError::Block(format!("`{block}` is no block: {message}"));
+        let wrong_block = |message: String| PieceError::Block(format!("`{block}` is not a block: {message}"));
         let block = match block.strip_prefix("classifier_c") {
             Some(classes) => match classes.parse() {
                 Ok(classes) if plausible(classes) => PieceBlock::Classifier { classes },

@@ -24,12 +24,12 @@ impl State {
         let (items, wrapper) = state_dict(pickle).map_err(TensorFileError::NoTensors)?;
         let mut tensors = BTreeMap::new();
         for &(key, value) in items {
-            let name = pickle.text(key).ok_or_else(|| no_state("a key of it is no string"))?;
+            let name = pickle.text(key).ok_or_else(|| no_state("a key of it is not a string"))?;
             if name.ends_with(BATCH_COUNT) {
                 continue;
             }
             let view = TensorView::read(pickle, value)
-                .ok_or_else(|| no_state(&format!("`{name}` is no tensor that can be read")))?;
+                .ok_or_else(|| no_state(&format!("`{name}` is not a tensor that can be read")))?;
             let tensor = storages.tensor(name, view)?;
             if tensors.insert(name.to_owned(), tensor).is_some() {
                 return Err(TensorFileError::Damaged(format!("`{name}` is there twice")));
@@ -54,7 +54,7 @@ fn state_dict<'p>(pickle: &'p Pickle<'_>) -> Result<(Items<'p>, Option<&'static 
                 _ => "it holds a whole object".to_owned(),
             });
         }
-        _ => return Err("what it holds is no dict".to_owned()),
+        _ => return Err("what it holds is not a dict".to_owned()),
     };
     for wrapper in WRAPPERS {
         let found = items.iter().find(|(key, _)| pickle.text(*key) == Some(wrapper));

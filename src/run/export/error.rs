@@ -50,7 +50,7 @@ pub enum ExportError {
         proof.relative_difference(), proof.images - proof.same_class, proof.images
     )]
     #[diagnostic(help(
-        "weights that are no numbers or far too large do this; otherwise it is a fault of the program: please report it \
+        "weights that are not numbers or far too large do this; otherwise it is a fault of the program: please report it \
          with the network file"
     ))]
     Unequal { by: String, proof: Proof },

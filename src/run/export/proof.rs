@@ -49,7 +49,7 @@ impl Proof {
             self.same_class += usize::from(most_likely(expected) == most_likely(found));
             for (&expected, &found) in expected.iter().zip(found) {
                 let difference = f64::from((expected - found).abs());
-                // A logit that is no number differs from every other.
+                // A logit that is not a number differs from every other.
                 let difference = if difference.is_nan() { f64::INFINITY } else { difference };
                 self.largest_difference = self.largest_difference.max(difference);
                 self.largest_logit = self.largest_logit.max(f64::from(expected.abs()));

@@ -241,6 +241,6 @@ fn constant(node: &NodeProto, index: usize, constants: &Constants) -> Result<Ten
     let tensor = node.input.get(index).and_then(|input| constants.get(input.as_str()));
     match tensor.and_then(|tensor| Some((tensor.floats()?, tensor.shape()?))) {
         Some((values, shape)) => Tensor::from_vec(values, shape, &Device::Cpu),
-        None => bail!("input {index} of {} is no constant in floats", name(node)),
+        None => bail!("input {index} of {} is not a constant in floats", name(node)),
     }
 }

@@ -23,10 +23,10 @@ struct Event {
 /// The operators of the timed passes.
 ///
 /// # Errors
-/// If the trace is no list of events, or has other operators in some passes.
+/// If the trace is not a list of events, or has other operators in some passes.
 pub fn read(trace: &str, passes: Passes) -> Result<Profile, String> {
     let events: Vec<Event> =
-        serde_json::from_str(trace).map_err(|e| format!("its profile is no list of events: {e}"))?;
+        serde_json::from_str(trace).map_err(|e| format!("its profile is not a list of events: {e}"))?;
     let operators: Vec<(&str, Duration)> = events
         .iter()
         .filter(|event| event.cat == "Node")
@@ -35,7 +35,9 @@ pub fn read(trace: &str, passes: Passes) -> Result<Profile, String> {
     let all = passes.warm_up + passes.timed;
     if operators.is_empty() || !operators.len().is_multiple_of(all) {
         let events = operators.len();
-        return Err(format!("its profile has {events} operator times, which is no multiple of {all} passes"));
+        return Err(format!(
+            "its profile has {events} operator times, which is not a multiple of {all} passes"
+        ));
     }
     let by_pass: Vec<_> = operators.chunks_exact(operators.len() / all).skip(passes.warm_up).collect();
     Ok(Profile {
