@@ -182,10 +182,10 @@ impl Origin {
 fn recognised(tensors: &BTreeMap<String, FileTensor>) -> Option<Origin> {
     let has_features = tensors.range("features.".to_owned()..).next();
     if tensors.contains_key(STEM_WEIGHT) {
-        // Depthwise kernels have a dimension less here than in PyTorch.
-        let of_pytorch =
-            |(name, t): (&String, &FileTensor)| name.ends_with(".depthwise.weight") && t.shape.len() == 4;
-        Some(if tensors.iter().any(of_pytorch) { Origin::Module } else { Origin::Own })
+        // Depthwise kernels have a dimension less here than in PyTorch; a single wrong one decides nothing.
+        let depthwise = tensors.iter().filter(|(name, _)| name.ends_with(".depthwise.weight"));
+        let (of_pytorch, own): (Vec<_>, Vec<_>) = depthwise.partition(|(_, t)| t.shape.len() >= 4);
+        Some(if of_pytorch.len() > own.len() { Origin::Module } else { Origin::Own })
     } else if tensors.contains_key("conv_stem.weight") {
         Some(Origin::Timm)
     } else if has_features.is_some_and(|(name, _)| name.starts_with("features.")) {
