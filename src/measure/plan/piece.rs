@@ -147,7 +147,7 @@ mod tests {
     #[case("pool @ 7x7", "square map")]
     #[case("pool @ 7x7x99999999999", "square map")]
     #[case("classifier_cx @ 1x1x8", "classifier_c1000")]
-    #[case("ir_k4 @ 7x7x8", "no block")]
+    #[case("ir_k4 @ 7x7x8", "not a block")]
     fn no_piece(#[case] text: &str, #[case] says: &str) {
         let error = text.parse::<Piece>().unwrap_err().to_string();
         assert!(error.contains(says), "{error}");

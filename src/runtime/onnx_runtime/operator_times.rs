@@ -82,8 +82,8 @@ mod tests {
     #[test]
     fn a_trace_that_is_none_or_lacks_events_is_refused() {
         let passes = Passes { warm_up: 0, timed: 4 };
-        assert!(read(TRACE, passes).unwrap_err().contains("no multiple of 4"));
+        assert!(read(TRACE, passes).unwrap_err().contains("not a multiple of 4"));
         assert!(read("[]", passes).unwrap_err().contains("has 0 operator times"));
-        assert!(read("{", passes).unwrap_err().contains("no list of events"));
+        assert!(read("{", passes).unwrap_err().contains("not a list of events"));
     }
 }
