@@ -55,7 +55,6 @@ pub fn one_of<T: ToString>(words: &[T]) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-#[cfg(feature = "train")]
 pub fn all_of<T: ToString>(words: &[T]) -> String {
     listed(words, "and")
 }
