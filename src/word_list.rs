@@ -1,6 +1,6 @@
 //! The words that people write for the values of an enum, in one list each.
 //!
-//! [`word_list!`] makes of one list all the ways in which such values are written and read: `Display` and `FromStr`,
+//! `word_list!` makes of one list all the ways in which such values are written and read: `Display` and `FromStr`,
 //! serde, and the possible values of an argument (`cli/words.rs`).
 
 use std::fmt;

@@ -139,7 +139,7 @@ impl DataSource {
         Ok(hexadecimal(&hash.finalize()))
     }
 
-    /// Both parts with images of another size and number of channels, see [`Dataset::brought_to`].
+    /// Both parts with images of another size (bilinear, with antialiasing when shrinking) and number of channels.
     ///
     /// # Errors
     /// When the channels cannot become these.
